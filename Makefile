@@ -1,0 +1,58 @@
+# `make help` lists what can be made. Two commands are enough on a new machine: make run, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run install install-test test check types lint format bench bench-slack pins clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install  ## start the bot: Slack when its credentials are in the environment, else the local console
+	@$(BIN)/sandrail run
+
+install: $(VENV)/.installed  ## make .venv with what the bot needs
+install-test: $(VENV)/.installed-test  ## the same, with what the tests need
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Sandrail needs Python 3.11, 3.12 or 3.13; call make with PYTHON=python3.11" if not (3,11) <= sys.version_info[:2] <= (3,13) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what is pinned in requirements.txt (about a minute the first time)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
+	@echo "Installing what is pinned in requirements-test.txt"
+	@$(PIP) install --require-hashes -r requirements-test.txt
+	@touch $@
+
+test: install-test check  ## lint, types, floors, then every test
+	@$(BIN)/python -m pytest -n 2
+
+check: install-test lint types  ## lint, formatting, types, floors
+	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 4
+
+types: install-test
+	@$(BIN)/mypy
+
+lint: install-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+
+format: install-test  ## put the code in shape
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+
+bench: install-test  ## ratios measured in one run: reading bills, acknowledging clicks
+	@$(BIN)/python -m tests.bench.all
+
+pins:  ## resolve requirements*.txt again (needs uv)
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt
+	uv pip compile pyproject.toml --extra build --extra test --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements-test.txt
+
+clean:  ## remove the environment and what the demo wrote
+	rm -rf $(VENV) sandrail.db* sample

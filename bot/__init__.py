@@ -1,0 +1,1 @@
+"""Floor 5: surfaces (Slack, console), delivery, wiring, command line."""

@@ -1,0 +1,28 @@
+"""Who may do what: roles from the policy, permissions from roles. Fails closed."""
+
+from collections.abc import Iterable
+
+from guardrails.policy.model import Policy
+from guardrails.policy.people import DEFAULT_PERMISSIONS, Permission, Role
+
+
+def roles_of(policy: Policy, email: str | None, slack_groups: Iterable[str] = ()) -> frozenset[Role]:
+    """The roles that the policy gives to an e-mail and to the user groups (handles or ids) it is in."""
+    folded = (email or "").strip().lower()
+    groups = {g.lstrip("@").casefold() for g in slack_groups}
+    return frozenset(
+        role
+        for role, members in policy.roles.items()
+        if (folded and folded in members.emails)
+        or any(g.lstrip("@").casefold() in groups for g in members.slack_groups)
+    )
+
+
+def roles_that_may(policy: Policy, permission: Permission) -> tuple[Role, ...]:
+    """The roles with a permission: what the policy says, else the default."""
+    return policy.permissions.get(permission, DEFAULT_PERMISSIONS[permission])
+
+
+def may(policy: Policy, permission: Permission, roles: frozenset[Role]) -> bool:
+    """Whether someone with these roles has the permission."""
+    return not roles.isdisjoint(roles_that_may(policy, permission))

@@ -1,0 +1,1 @@
+"""Floor 2: what is remembered: tables, migrations, repositories, reading the bills."""

@@ -1,0 +1,227 @@
+"""The outbox: what is to be sent, written in the transaction of the change, claimed by a sender.
+
+Order: in one lane (surface, tenant, channel) the oldest row goes first and alone; lanes are independent.
+Merging: an edit that has a later edit of the same message behind it is not sent.
+A claim is a lease: when it runs out, the sender died between sending and recording, and the next one must
+ask the surface whether the message is there before it sends again (``Claimed.maybe_sent``).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from storage.tables.delivery import MessageRef, Outbox
+
+LEASE = timedelta(seconds=60)
+
+_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_refs = MessageRef.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Where a message of ours stands in chat."""
+
+    surface: str
+    tenant: str
+    channel: str
+    message_id: str
+    thread_id: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row that this sender has the lease of. ``maybe_sent``: an earlier sender may have sent it."""
+
+    id: int
+    kind: str
+    message_key: str
+    thread_key: str
+    place: dict[str, Any]
+    content: dict[str, Any]
+    attempts: int
+    maybe_sent: bool
+    created_at: datetime
+    ref: Ref | None
+    thread: Ref | None
+
+
+def enqueue(
+    connection: Connection,
+    *,
+    kind: str,
+    message_key: str,
+    lane: str,
+    place: dict[str, Any],
+    content: dict[str, Any],
+    now: datetime,
+    thread_key: str = "",
+) -> None:
+    """Adds one row to the outbox; it is sent after the transaction has committed."""
+    connection.execute(
+        insert(_outbox).values(
+            lane=lane,
+            kind=kind,
+            message_key=message_key,
+            thread_key=thread_key,
+            place=place,
+            content=content,
+            not_before=now,
+            created_at=now,
+        )
+    )
+
+
+def posted_places(connection: Connection, key: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Where the message ``key`` was posted or will be: (message key, lane, place) a surface and channel."""
+    rows = connection.execute(
+        select(_outbox.c.message_key, _outbox.c.lane, _outbox.c.place)
+        .where(_outbox.c.kind == "post", _outbox.c.state != "dead")
+        .where(_outbox.c.message_key.between(f"{key}@", f"{key}@\uffff"))
+        .order_by(_outbox.c.id)
+    )
+    return [(r.message_key, r.lane, r.place) for r in rows]
+
+
+def ref_of(connection: Connection, message_key: str) -> Ref | None:
+    """Where a message stands, None while it is not sent."""
+    row = connection.execute(select(_refs).where(_refs.c.message_key == message_key)).first()
+    if row is None:
+        return None
+    return Ref(row.surface, row.tenant, row.channel, row.message_id, row.thread_id)
+
+
+def claim(connection: Connection, now: datetime, busy: Iterable[str] = (), limit: int = 20) -> list[Claimed]:
+    """Leases the oldest row of each free lane that is due; ``busy`` lanes are left alone."""
+    heads = (
+        select(func.min(_outbox.c.id))
+        .where(_outbox.c.state.in_(("waiting", "sending")))
+        .where(_outbox.c.lane.not_in(list(busy)))
+        .group_by(_outbox.c.lane)
+    )
+    due = or_(
+        and_(_outbox.c.state == "waiting", _outbox.c.not_before <= now),
+        and_(_outbox.c.state == "sending", _outbox.c.leased_until < now),
+    )
+    rows = connection.execute(
+        select(_outbox)
+        .where(_outbox.c.id.in_(heads), due)
+        .order_by(_outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    claimed = []
+    for row in rows:
+        newest = _newest_edit(connection, row)
+        if newest is not None:
+            connection.execute(
+                update(_outbox)
+                .where(_outbox.c.message_key == row.message_key, _outbox.c.kind == "edit")
+                .where(_outbox.c.state == "waiting", _outbox.c.id < newest)
+                .values(state="merged")
+            )
+            continue
+        won = connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == row.id, _outbox.c.state == row.state)
+            .where(_outbox.c.attempts == row.attempts)
+            .values(state="sending", leased_until=now + LEASE, attempts=row.attempts + 1)
+            .returning(_outbox.c.id)
+        ).first()
+        if won is not None:
+            claimed.append(
+                Claimed(
+                    id=row.id,
+                    kind=row.kind,
+                    message_key=row.message_key,
+                    thread_key=row.thread_key,
+                    place=row.place,
+                    content=row.content,
+                    attempts=row.attempts + 1,
+                    maybe_sent=row.state == "sending" or row.reason == LOST,
+                    created_at=row.created_at,
+                    ref=ref_of(connection, row.message_key),
+                    thread=ref_of(connection, row.thread_key) if row.thread_key else None,
+                )
+            )
+    return claimed
+
+
+LOST = "the answer was lost"
+
+
+def _newest_edit(connection: Connection, row: Any) -> int | None:
+    """The id of the last waiting edit of the same message behind this edit, None if this is the last."""
+    if row.kind != "edit" or row.state != "waiting":
+        return None
+    last = connection.execute(
+        select(func.max(_outbox.c.id))
+        .where(_outbox.c.message_key == row.message_key, _outbox.c.kind == "edit")
+        .where(_outbox.c.state == "waiting", _outbox.c.id > row.id)
+    ).scalar()
+    return None if last is None else int(last)
+
+
+def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> None:
+    """Records that the row was sent and where the message stands (an edit may have moved it)."""
+    connection.execute(
+        update(_outbox).where(_outbox.c.id == claimed.id).values(state="sent", leased_until=None, reason="")
+    )
+    values = {
+        "surface": ref.surface,
+        "tenant": ref.tenant,
+        "channel": ref.channel,
+        "message_id": ref.message_id,
+        "thread_id": ref.thread_id,
+        "posted_at": now,
+    }
+    moved = connection.execute(
+        update(_refs)
+        .where(_refs.c.message_key == claimed.message_key)
+        .values(**values)
+        .returning(_refs.c.message_key)
+    ).first()
+    if moved is None:
+        connection.execute(insert(_refs).values(message_key=claimed.message_key, **values))
+
+
+def try_again(
+    connection: Connection, claimed: Claimed, not_before: datetime, reason: str
+) -> None:
+    """Gives the row back; its lane waits for it so that the order is kept."""
+    connection.execute(
+        update(_outbox)
+        .where(_outbox.c.id == claimed.id)
+        .values(state="waiting", leased_until=None, not_before=not_before, reason=reason)
+    )
+
+
+def give_up(connection: Connection, claimed: Claimed, reason: str) -> None:
+    """The dead letter: kept with its reason, no longer in its lane's way."""
+    connection.execute(
+        update(_outbox)
+        .where(_outbox.c.id == claimed.id)
+        .values(state="dead", leased_until=None, reason=reason)
+    )
+
+
+def dead_letters(connection: Connection) -> list[tuple[int, str, str]]:
+    """What could not be delivered: (id, lane, reason), newest first."""
+    rows = connection.execute(
+        select(_outbox.c.id, _outbox.c.lane, _outbox.c.reason)
+        .where(_outbox.c.state == "dead")
+        .order_by(_outbox.c.id.desc())
+    )
+    return [(r.id, r.lane, r.reason) for r in rows]
+
+
+def waiting(connection: Connection) -> int:
+    """How many rows are still to be sent."""
+    return int(
+        connection.execute(
+            select(func.count()).where(_outbox.c.state.in_(("waiting", "sending")))
+        ).scalar_one()
+    )

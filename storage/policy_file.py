@@ -1,0 +1,213 @@
+"""Reads ``app.yaml``: every error at once, each with file, line, column and path."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from guardrails.policy.model import Policy
+from guardrails.suggest import nearest
+
+Where = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class PolicyError:
+    """One thing that is wrong. ``line`` and ``column`` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.path or 'the file'}: {self.message}"
+
+
+class PolicyRefusedError(Exception):
+    """The policy cannot be used; ``errors`` has all that is wrong with it."""
+
+    def __init__(self, errors: list[PolicyError]) -> None:
+        super().__init__("\n".join(str(e) for e in errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A valid policy, the hash of its content that decisions record, and the folder paths start at."""
+
+    policy: Policy
+    hash: str
+    folder: Path
+
+
+def load_policy(path: Path) -> LoadedPolicy:
+    """Reads and checks a policy file. Raises :class:`PolicyRefusedError` with all errors."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise _refused(path, "there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refused(path, f"cannot be read: {error}") from None
+    policy = parse_policy(text, str(path))
+    return LoadedPolicy(policy, policy_hash(policy), path.resolve().parent)
+
+
+def parse_policy(text: str, name: str = "app.yaml") -> Policy:
+    """The policy in ``text``; ``name`` is what errors call the file."""
+    marks: dict[Where, tuple[int, int]] = {}
+    errors: list[PolicyError] = []
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = _plain(node, (), marks, errors, name) if node is not None else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        said = error.problem or error.context or "not YAML"
+        raise PolicyRefusedError([PolicyError(name, line, column, "", f"not YAML: {said}")]) from None
+    except yaml.YAMLError as error:
+        raise PolicyRefusedError([PolicyError(name, 1, 1, "", f"not YAML: {error}")]) from None
+
+    policy = None
+    try:
+        policy = Policy.model_validate(data)
+    except ValidationError as error:
+        seen: set[tuple[Where, str]] = set()
+        for item in error.errors(include_url=False):
+            where = _known(item["loc"], marks)
+            message = _sentence(dict(item), where)
+            if (where, message) not in seen:
+                seen.add((where, message))
+                errors.append(_at(name, where, marks, message))
+    if policy is not None:
+        errors += [_at(name, where, marks, message) for where, message in policy.crossed()]
+    if errors or policy is None:
+        raise PolicyRefusedError(sorted(errors, key=lambda e: (e.line, e.column)))
+    return policy
+
+
+def policy_hash(policy: Policy) -> str:
+    """SHA-256 of what the policy says, not of how it is written: comments and order do not count."""
+    said = json.dumps(policy.model_dump(mode="json", by_alias=True), sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema that editors check ``app.yaml`` with."""
+    schema = TypeAdapter(Policy).json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _refused(path: Path, message: str) -> PolicyRefusedError:
+    return PolicyRefusedError([PolicyError(str(path), 1, 1, "", message)])
+
+
+def _at(name: str, where: Where, marks: dict[Where, tuple[int, int]], message: str) -> PolicyError:
+    near = where
+    while near not in marks and near:
+        near = near[:-1]
+    line, column = marks.get(near, (1, 1))
+    dotted = "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in where).lstrip(".")
+    return PolicyError(name, line, column, dotted, message)
+
+
+def _plain(
+    node: yaml.Node,
+    where: Where,
+    marks: dict[Where, tuple[int, int]],
+    errors: list[PolicyError],
+    name: str,
+) -> Any:
+    """The node as plain data; notes where each key stands and refuses a key that is given twice."""
+    marks.setdefault(where, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = (*where, key)
+            if key in mapping:
+                mark = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+                errors.append(_at(name, here, {here: mark}, "this key is given twice"))
+                continue
+            marks[here] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            mapping[key] = _plain(value_node, here, marks, errors, name)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _plain(item, (*where, i), marks, errors, name) for i, item in enumerate(node.value)
+        ]
+    if node.tag == "tag:yaml.org,2002:null":
+        return None
+    if node.tag in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int"):
+        return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    return node.value  # text, dates and decimals as they are written: money must not become a float
+
+
+def _known(loc: Where, marks: dict[Where, tuple[int, int]]) -> Where:
+    """Pydantic's location without the parts that are its own (names of union members)."""
+    where: Where = ()
+    for i, part in enumerate(loc):
+        if (*where, part) in marks or i == len(loc) - 1:
+            where = (*where, part)
+    # the last part may be a union member's name; a missing key is not in the marks and stays
+    return where if not str(where[-1:]).startswith("('function-") else where[:-1]
+
+
+def _sentence(item: dict[str, Any], where: Where) -> str:
+    """One clear sentence from one Pydantic error: what is wrong and what is allowed."""
+    kind, said, context = item["type"], str(item["msg"]), item.get("ctx") or {}
+    given = item.get("input")
+    key = str(where[-1]) if where else ""
+    if kind == "extra_forbidden":
+        allowed = _keys_beside(item["loc"])
+        near = nearest(key, allowed)
+        hint = f"; did you mean {near}?" if near else ""
+        return f"is not a key here{hint} Allowed: {', '.join(sorted(allowed))}."
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        allowed = [w.strip("'\"") for w in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
+        near = nearest(str(given), allowed)
+        hint = f"; did you mean {near}?" if near else ""
+        return f"“{given}” is not allowed{hint} Allowed: {', '.join(allowed)}."
+    if kind == "value_error":
+        return said.removeprefix("Value error, ")
+    shown = given if isinstance(given, str | int | float | bool) else type(given).__name__
+    return f"{said[:1].lower()}{said[1:]} (it is {shown!r})"
+
+
+def _keys_beside(loc: Where) -> set[str]:
+    """The keys that are allowed where an unknown key stands, read from the policy's own schema."""
+    schema = Policy.model_json_schema(by_alias=True)
+    definitions = schema.get("$defs", {})
+
+    def follow(options: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for option in _flat(options, definitions):
+            if isinstance(part, int):
+                found += [option["items"]] if "items" in option else []
+            elif part in option.get("properties", {}):
+                found.append(option["properties"][part])
+            elif isinstance(option.get("additionalProperties"), dict):
+                found.append(option["additionalProperties"])
+        return found or options
+
+    options: list[dict[str, Any]] = [schema]
+    for part in loc[:-1]:
+        options = follow(options, part)
+    return {key for option in _flat(options, definitions) for key in option.get("properties", {})}
+
+
+def _flat(options: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    flat: list[dict[str, Any]] = []
+    for option in options:
+        while "$ref" in option:
+            option = definitions[option["$ref"].rsplit("/", 1)[1]]
+        inner = option.get("anyOf") or option.get("allOf")
+        flat += _flat(inner, definitions) if inner else [option]
+    return flat

@@ -1,0 +1,9 @@
+"""All tables, so that one import knows the whole schema."""
+
+from sqlmodel import SQLModel
+
+from storage.tables import alerts, audit, delivery, people, spend, timing
+
+METADATA = SQLModel.metadata
+
+__all__ = ["METADATA", "alerts", "audit", "delivery", "people", "spend", "timing"]
