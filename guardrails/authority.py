@@ -6,7 +6,9 @@ from guardrails.policy.model import Policy
 from guardrails.policy.people import DEFAULT_PERMISSIONS, Permission, Role
 
 
-def roles_of(policy: Policy, email: str | None, slack_groups: Iterable[str] = ()) -> frozenset[Role]:
+def roles_of(
+    policy: Policy, email: str | None, slack_groups: Iterable[str] = ()
+) -> frozenset[Role]:
     """The roles that the policy gives to an e-mail and to the user groups (handles or ids) it is in."""
     folded = (email or "").strip().lower()
     groups = {g.lstrip("@").casefold() for g in slack_groups}

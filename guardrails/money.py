@@ -46,7 +46,9 @@ class Money:
 
     def _same(self, other: "Money") -> None:
         if self.currency != other.currency:
-            raise ValueError(f"{self.currency} and {other.currency} cannot be added up or compared.")
+            raise ValueError(
+                f"{self.currency} and {other.currency} cannot be added up or compared."
+            )
 
     def __add__(self, other: "Money") -> "Money":
         self._same(other)

@@ -36,13 +36,13 @@ Handler = Callable[[Turn, Interaction], AnyReply]
 
 @dataclass(frozen=True)
 class Registered:
-    """A handler with the permission it demands. ``help`` is what a command's help shows."""
+    """A handler with the permission it demands. ``does`` and ``usage`` are what a command's help shows."""
 
     kind: Kind
     name: str
     permission: Permission
     handler: Handler
-    help: str = ""
+    does: str = ""
     usage: str = ""
 
 
@@ -51,12 +51,12 @@ _delivered = Delivered.__table__  # type: ignore[attr-defined]
 
 
 def _register(
-    kind: Kind, name: str, permission: Permission, help: str = "", usage: str = ""
+    kind: Kind, name: str, permission: Permission, does: str = "", usage: str = ""
 ) -> Callable[[Handler], Handler]:
     def keep(handler: Handler) -> Handler:
         if (kind, name) in _registry:
             raise ValueError(f"two handlers for the {kind} {name}")
-        _registry[kind, name] = Registered(kind, name, permission, handler, help, usage)
+        _registry[kind, name] = Registered(kind, name, permission, handler, does, usage)
         return handler
 
     return keep
@@ -73,10 +73,10 @@ def submission(name: str, *, permission: Permission) -> Callable[[Handler], Hand
 
 
 def command(
-    name: str, *, permission: Permission, help: str, usage: str = ""
+    name: str, *, permission: Permission, does: str, usage: str = ""
 ) -> Callable[[Handler], Handler]:
     """Registers a command by its words, such as ``spend mine``; the rest arrives as input ``text``."""
-    return _register("command", name, permission, help, usage)
+    return _register("command", name, permission, does, usage)
 
 
 def registered(kind: Kind | None = None) -> list[Registered]:
@@ -96,6 +96,24 @@ def find(kind: Kind, name: str) -> Registered:
             f"This {what} is not known here (any more){did_you_mean(name, names)} Nothing was changed."
         )
     return found
+
+
+def find_command(name: str, words: str) -> tuple[Registered, str]:
+    """The command that the most words name, and the words after it: ``/spend team`` before ``/spend``.
+
+    Raises NotFound with the nearest command.
+    """
+    typed = [name.lstrip("/"), *words.split()]
+    for count in range(min(3, len(typed)), 0, -1):
+        found = _registry.get(("command", " ".join(typed[:count]).lower()))
+        if found is not None:
+            rest = words.split(maxsplit=count - 1)
+            return found, rest[count - 1] if len(rest) >= count else ""
+    names = ["/" + r.name for r in registered("command")]
+    hint = did_you_mean("/" + " ".join(typed[:2]), names) or did_you_mean("/" + typed[0], names)
+    raise NotFound(
+        f"There is no command /{typed[0]} here{hint or '.'} Type /help to see what there is."
+    )
 
 
 def answer(
@@ -148,7 +166,11 @@ def answer_in(
             select(_delivered.c.reply).where(_delivered.c.delivery_id == key)
         ).scalar_one()
         return REPLY.validate_python(stored)
-    found = find(interaction.kind, interaction.name)
+    if interaction.kind == "command":
+        found, rest = find_command(interaction.name, interaction.inputs.get("text", ""))
+        interaction = interaction.model_copy(update={"inputs": {"text": rest}})
+    else:
+        found = find(interaction.kind, interaction.name)
     _check(loaded, found, interaction)
     reply = found.handler(Turn(connection, loaded, now, places), interaction)
     connection.execute(
@@ -165,7 +187,9 @@ def _check(loaded: LoadedPolicy, found: Registered, interaction: Interaction) ->
         raise NotAllowed(_STANDING[actor.standing])
     if not may(loaded.policy, found.permission, actor.roles):
         who = _or([_ROLE_WORDS.get(r, r) for r in roles_that_may(loaded.policy, found.permission)])
-        mine = _or([_ROLE_WORDS.get(r, r) for r in sorted(actor.roles)]) if actor.roles else "no role"
+        mine = (
+            _or([_ROLE_WORDS.get(r, r) for r in sorted(actor.roles)]) if actor.roles else "no role"
+        )
         raise NotAllowed(
             f"This needs the role {who}; you have {mine}. "
             "Ask one of them, or ask the FinOps owner to give you the role in the policy."
@@ -174,9 +198,9 @@ def _check(loaded: LoadedPolicy, found: Registered, interaction: Interaction) ->
 
 _STANDING = {
     "guest": "Guests cannot decide here. Ask a member of the team to press it.",
-    "stranger": "People of another organisation cannot decide here. Ask someone of the channel's own organisation.",
+    "stranger": "People of another organisation cannot decide here. Ask someone who works here.",
     "deactivated": "This account is deactivated, so it cannot decide.",
-    "unknown": "Your account could not be checked just now, so nothing was changed. Try again in a minute.",
+    "unknown": "Your account could not be checked just now; nothing was changed. Try again in a minute.",
 }
 _ROLE_WORDS = {"finops": "FinOps", "product": "product owner", "finance": "finance partner"}
 

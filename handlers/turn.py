@@ -34,40 +34,56 @@ class Turn:
         """Today in the workspace's zone."""
         return self.now.astimezone(self.loaded.policy.workspace.zone).date()
 
-    def post(self, channel: str, key: str, message: Message, thread: str | None = None) -> None:
+    def post(self, channel: str, key: str, message: Message) -> None:
         """Posts into a channel of the policy, on every surface that has it.
 
-        ``key`` is our own name of the message, ``thread`` the key of the thread's root.
+        ``key`` is our own name of the message; with surface and channel it is one message in chat.
         """
         for place in self.places(channel):
-            where = f"@{place.surface}:{channel}"
-            outbox.enqueue(
-                self.connection,
-                kind="post",
-                message_key=key + where,
-                thread_key=thread + where if thread else "",
-                lane=place.lane,
-                place=place.model_dump(mode="json"),
-                content=message.model_dump(mode="json"),
-                now=self.now,
-            )
+            self._enqueue("post", key, f"{key}@{place.surface}:{channel}", place, message)
+
+    def reply(self, root: str, key: str, message: Message) -> None:
+        """Posts into the thread of the message ``root``, wherever that was posted."""
+        for root_key, place in self._posted(root):
+            where = root_key.removeprefix(root)
+            self._enqueue("post", key, key + where, place, message, thread_key=root_key)
 
     def edit(self, key: str, message: Message) -> None:
         """Makes the message say something else wherever it was posted."""
-        for message_key, lane, place in outbox.posted_places(self.connection, key):
-            outbox.enqueue(
-                self.connection,
-                kind="edit",
-                message_key=message_key,
-                lane=lane,
-                place=place,
-                content=message.model_dump(mode="json"),
-                now=self.now,
-            )
+        for message_key, place in self._posted(key):
+            self._enqueue("edit", key, message_key, place, message)
 
-    def audit(
-        self, actor: str, action: str, subject: str, reason: str = "", **detail: Any
+    def is_posted(self, key: str, root: str) -> bool:
+        """Whether the message is (or will be) in the thread of ``root``, wherever that is."""
+        there = {name.removeprefix(root) for name, _ in self._posted(root)}
+        return there <= {name.removeprefix(key) for name, _ in self._posted(key)}
+
+    def _posted(self, key: str) -> list[tuple[str, Place]]:
+        rows = outbox.posted_places(self.connection, key)
+        return [(message_key, Place.model_validate(place)) for message_key, place in rows]
+
+    def _enqueue(
+        self,
+        kind: str,
+        key: str,
+        message_key: str,
+        place: Place,
+        message: Message,
+        thread_key: str = "",
     ) -> None:
+        outbox.enqueue(
+            self.connection,
+            kind=kind,
+            key=key,
+            message_key=message_key,
+            thread_key=thread_key,
+            lane=place.lane,
+            place=place.model_dump(mode="json"),
+            content=message.model_dump(mode="json"),
+            now=self.now,
+        )
+
+    def audit(self, actor: str, action: str, subject: str, reason: str = "", **detail: Any) -> None:
         """One entry in the audit chain, under the policy of now."""
         audit.append(
             self.connection,

@@ -39,7 +39,9 @@ def driver_url(text: str) -> URL:
         return url.set(drivername="sqlite+pysqlite")
     if base in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
-    raise DatabaseUrlError(f"DATABASE_URL names {base}; Sandrail keeps its data in sqlite or postgresql.")
+    raise DatabaseUrlError(
+        f"DATABASE_URL names {base}; Sandrail keeps its data in sqlite or postgresql."
+    )
 
 
 class Database:
@@ -59,7 +61,7 @@ class Database:
                 self.url, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_timeout=30
             )
         writers = 1 if self.is_sqlite else POOL
-        self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="sandrail-write")
+        self.write_threads = ThreadPoolExecutor(writers, thread_name_prefix="sandrail-write")
         self._read_threads = ThreadPoolExecutor(4, thread_name_prefix="sandrail-read")
 
     @contextmanager
@@ -85,7 +87,7 @@ class Database:
             with self.write() as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._write_threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self.write_threads, run)
 
     async def in_read(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` on a consistent view in a reading thread."""
@@ -98,7 +100,7 @@ class Database:
 
     def close(self) -> None:
         """Ends the threads after what they are doing, and the connections."""
-        self._write_threads.shutdown()
+        self.write_threads.shutdown()
         self._read_threads.shutdown()
         self.writer.dispose()
         self.reader.dispose()
@@ -117,7 +119,9 @@ def _sqlite(url: URL, begin: str, size: int) -> Engine:
         connection.isolation_level = None  # we say when a transaction begins, and how
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")  # a decision that was shown as made survives a power cut
+        cursor.execute(
+            "PRAGMA synchronous=FULL"
+        )  # a decision that was shown as made survives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-65536")
         cursor.close()

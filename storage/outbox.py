@@ -53,6 +53,7 @@ def enqueue(
     connection: Connection,
     *,
     kind: str,
+    key: str,
     message_key: str,
     lane: str,
     place: dict[str, Any],
@@ -65,6 +66,7 @@ def enqueue(
         insert(_outbox).values(
             lane=lane,
             kind=kind,
+            key=key,
             message_key=message_key,
             thread_key=thread_key,
             place=place,
@@ -75,15 +77,15 @@ def enqueue(
     )
 
 
-def posted_places(connection: Connection, key: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Where the message ``key`` was posted or will be: (message key, lane, place) a surface and channel."""
+def posted_places(connection: Connection, key: str) -> list[tuple[str, dict[str, Any]]]:
+    """Where the message ``key`` was posted or will be: (message key, place) a surface and channel."""
     rows = connection.execute(
-        select(_outbox.c.message_key, _outbox.c.lane, _outbox.c.place)
+        select(_outbox.c.message_key, _outbox.c.place)
         .where(_outbox.c.kind == "post", _outbox.c.state != "dead")
-        .where(_outbox.c.message_key.between(f"{key}@", f"{key}@\uffff"))
+        .where(_outbox.c.key == key)
         .order_by(_outbox.c.id)
     )
-    return [(r.message_key, r.lane, r.place) for r in rows]
+    return [(r.message_key, r.place) for r in rows]
 
 
 def ref_of(connection: Connection, message_key: str) -> Ref | None:
@@ -94,7 +96,9 @@ def ref_of(connection: Connection, message_key: str) -> Ref | None:
     return Ref(row.surface, row.tenant, row.channel, row.message_id, row.thread_id)
 
 
-def claim(connection: Connection, now: datetime, busy: Iterable[str] = (), limit: int = 20) -> list[Claimed]:
+def claim(
+    connection: Connection, now: datetime, busy: Iterable[str] = (), limit: int = 20
+) -> list[Claimed]:
     """Leases the oldest row of each free lane that is due; ``busy`` lanes are left alone."""
     heads = (
         select(func.min(_outbox.c.id))
@@ -168,7 +172,9 @@ def _newest_edit(connection: Connection, row: Any) -> int | None:
 def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> None:
     """Records that the row was sent and where the message stands (an edit may have moved it)."""
     connection.execute(
-        update(_outbox).where(_outbox.c.id == claimed.id).values(state="sent", leased_until=None, reason="")
+        update(_outbox)
+        .where(_outbox.c.id == claimed.id)
+        .values(state="sent", leased_until=None, reason="")
     )
     values = {
         "surface": ref.surface,
@@ -188,9 +194,7 @@ def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> N
         connection.execute(insert(_refs).values(message_key=claimed.message_key, **values))
 
 
-def try_again(
-    connection: Connection, claimed: Claimed, not_before: datetime, reason: str
-) -> None:
+def try_again(connection: Connection, claimed: Claimed, not_before: datetime, reason: str) -> None:
     """Gives the row back; its lane waits for it so that the order is kept."""
     connection.execute(
         update(_outbox)

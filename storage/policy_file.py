@@ -69,7 +69,9 @@ def parse_policy(text: str, name: str = "app.yaml") -> Policy:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = error.problem or error.context or "not YAML"
-        raise PolicyRefusedError([PolicyError(name, line, column, "", f"not YAML: {said}")]) from None
+        raise PolicyRefusedError(
+            [PolicyError(name, line, column, "", f"not YAML: {said}")]
+        ) from None
     except yaml.YAMLError as error:
         raise PolicyRefusedError([PolicyError(name, 1, 1, "", f"not YAML: {error}")]) from None
 
@@ -138,19 +140,18 @@ def _plain(
             mapping[key] = _plain(value_node, here, marks, errors, name)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(item, (*where, i), marks, errors, name) for i, item in enumerate(node.value)
-        ]
+        return [_plain(item, (*where, i), marks, errors, name) for i, item in enumerate(node.value)]
     if node.tag == "tag:yaml.org,2002:null":
         return None
     if node.tag in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int"):
-        return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return yaml.SafeLoader("").construct_object(node, deep=True)
     return node.value  # text, dates and decimals as they are written: money must not become a float
 
 
 def _known(loc: Where, marks: dict[Where, tuple[int, int]]) -> Where:
     """Pydantic's location without the parts that are its own (names of union members)."""
     where: Where = ()
+    loc = loc[:-1] if loc[-1:] == ("[key]",) else loc
     for i, part in enumerate(loc):
         if (*where, part) in marks or i == len(loc) - 1:
             where = (*where, part)
@@ -167,18 +168,41 @@ def _sentence(item: dict[str, Any], where: Where) -> str:
         allowed = _keys_beside(item["loc"])
         near = nearest(key, allowed)
         hint = f"; did you mean {near}?" if near else ""
-        return f"is not a key here{hint} Allowed: {', '.join(sorted(allowed))}."
+        listed = f" Allowed: {', '.join(sorted(allowed))}." if len(allowed) <= 20 else ""
+        return f"is not a key here{hint or '.'}{listed}"
     if kind == "missing":
         return "is missing"
     if kind == "literal_error":
-        allowed = [w.strip("'\"") for w in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
-        near = nearest(str(given), allowed)
+        expected = str(context.get("expected", "")).replace(" or ", ", ").split(", ")
+        words = [w.strip("'\"") for w in expected]
+        near = nearest(str(given), words)
         hint = f"; did you mean {near}?" if near else ""
-        return f"“{given}” is not allowed{hint} Allowed: {', '.join(allowed)}."
+        return f"“{given}” is not allowed{hint or '.'} Allowed: {', '.join(words)}."
     if kind == "value_error":
         return said.removeprefix("Value error, ")
+    if kind == "too_short":
+        return "needs at least one entry"
+    if kind in _WANTED:
+        said = f"must be {_WANTED[kind]}"
     shown = given if isinstance(given, str | int | float | bool) else type(given).__name__
     return f"{said[:1].lower()}{said[1:]} (it is {shown!r})"
+
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "decimal_parsing": "a number",
+    "decimal_type": "a number",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping (key: value)",
+    "model_type": "a mapping (key: value)",
+    "model_attributes_type": "a mapping (key: value)",
+}
 
 
 def _keys_beside(loc: Where) -> set[str]:

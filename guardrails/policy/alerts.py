@@ -18,7 +18,9 @@ class Channel(Section):
     """One channel and where it is on each platform; the console shows it by its name."""
 
     slack: str | None = Field(
-        default=None, pattern=r"^(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{6,})$", description="C0123ABCD or #name"
+        default=None,
+        pattern=r"^(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{6,})$",
+        description="C0123ABCD or #name",
     )
 
 
@@ -47,24 +49,38 @@ class Alerts(Section):
     routes: tuple[Route, ...] = ()
     default: Name
     flood: int = Field(
-        default=8, ge=1, le=50, description="more new alerts than this for one channel at once are grouped"
+        default=8,
+        ge=1,
+        le=50,
+        description="more new alerts than this for one channel at once are grouped",
     )
     worst: int = Field(default=10, ge=1, le=10, description="how many a grouped message names")
     news_days: int = Field(
-        default=7, ge=1, le=60, description="an anomaly that ended longer ago is recorded, not posted"
+        default=7,
+        ge=1,
+        le=60,
+        description="an anomaly that ended longer ago is recorded, not posted",
     )
 
 
 class Detection(Section):
     """How far from the expected value is worth a message."""
 
-    band: float = Field(default=3.5, gt=0, le=20, description="half width of the band in robust deviations")
-    min_impact: Decimal = Field(
-        default=Decimal(200), ge=0, description="money a day beyond the expected value that is worth a message"
+    band: float = Field(
+        default=3.5, gt=0, le=20, description="half width of the band in robust deviations"
     )
-    min_change: float = Field(default=0.25, ge=0, description="relative change that is worth a message")
+    min_impact: Decimal = Field(
+        default=Decimal(200),
+        ge=0,
+        description="money a day beyond the expected value that is worth a message",
+    )
+    min_change: float = Field(
+        default=0.25, ge=0, description="relative change that is worth a message"
+    )
     history_days: int = Field(default=90, ge=21, le=730)
-    quiet_days: int = Field(default=2, ge=1, le=14, description="days inside the band that end an anomaly")
+    quiet_days: int = Field(
+        default=2, ge=1, le=14, description="days inside the band that end an anomaly"
+    )
     signals: tuple[Signal, ...] = SIGNALS
 
 

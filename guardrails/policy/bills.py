@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from guardrails.focus import CostColumn
 from guardrails.policy.base import Name, Section
-from guardrails.policy.conditions import Condition, Test
+from guardrails.policy.conditions import Condition
 
 #: What a charge is allocated to. The order is the order of columns in storage and messages.
 Dimension = Literal["experiment", "team", "feature", "workload", "stage", "owner", "segment"]
@@ -41,11 +41,15 @@ class Bill(Section):
     )
     table: str | None = Field(default=None, description="the table's name: focus, or schema.focus")
     cost: CostColumn = Field(
-        default="BilledCost", description="the cost column that counts; some providers round EffectiveCost"
+        default="BilledCost",
+        description="the cost column that counts; some providers round EffectiveCost",
     )
     grain: Literal["day", "hour"] = "day"
     complete_after_days: int = Field(
-        default=1, ge=0, le=14, description="how many days a day stays incomplete after its end began"
+        default=1,
+        ge=0,
+        le=14,
+        description="how many days a day stays incomplete after its end began",
     )
     detail: tuple[Facet, ...] = Field(
         default=FACETS, description="what the rollup keeps beside the allocation; fewer is smaller"
@@ -86,7 +90,7 @@ class Rule(Section):
     """Sets dimensions that the tags left empty. The first rule that sets a dimension wins."""
 
     name: Name
-    when: Condition  # type: ignore[valid-type]
+    when: Condition
     set: dict[Dimension, Name] = Field(min_length=1)
 
 
@@ -111,7 +115,7 @@ class Shared(Section):
     """Charges that serve many and are split, such as a platform's cluster or support plan."""
 
     name: Name
-    when: Condition  # type: ignore[valid-type]
+    when: Condition
     split: Split
 
 
@@ -122,19 +126,19 @@ class Allocation(Section):
     shared: tuple[Shared, ...] = ()
 
 
-def _ai_default() -> Condition:  # type: ignore[valid-type]
-    return Condition(ServiceCategory=Test(equals="AI and Machine Learning"))
+def _ai_default() -> Condition:
+    return Condition.model_validate({"ServiceCategory": "AI and Machine Learning"})
 
 
-def _gpu_default() -> Condition:  # type: ignore[valid-type]
-    return Condition(SkuMeter=Test(regex=r"(?i)\bgpu\b"))
+def _gpu_default() -> Condition:
+    return Condition.model_validate({"SkuMeter": {"regex": r"(?i)\bgpu\b"}})
 
 
 class AI(Section):
     """Which charges are AI: what is watched for shadow spend and GPU use."""
 
-    services: Condition = Field(default_factory=_ai_default)  # type: ignore[valid-type]
-    gpu: Condition = Field(  # type: ignore[valid-type]
+    services: Condition = Field(default_factory=_ai_default)
+    gpu: Condition = Field(
         default_factory=_gpu_default,
         description="charges whose consumed quantity is GPU hours",
     )

@@ -74,7 +74,9 @@ class _Combined(Section):
     @model_validator(mode="after")
     def _says_something(self) -> "_Combined":
         if not (self.all_of or self.any_of or self.none_of or self.tag or any(self.columns())):
-            raise ValueError("must test at least one column, for example ServiceName: Amazon Bedrock")
+            raise ValueError(
+                "must test at least one column, for example ServiceName: Amazon Bedrock"
+            )
         return self
 
 

@@ -20,6 +20,7 @@ from guardrails.policy.alerts import (
 from guardrails.policy.base import Name, Section
 from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, TagKey
 from guardrails.policy.people import Members, Permission, Person, Role, Team
+from guardrails.policy.timing import Sample, Schedule
 from guardrails.suggest import did_you_mean
 
 
@@ -71,6 +72,8 @@ class Policy(Section):
     alerts: Alerts
     detection: Detection = Detection()
     watch: Watch = Watch()
+    schedule: Schedule = Schedule()
+    sample: Sample | None = None
     runbooks: dict[Signal, Runbook] = Field(default_factory=dict)
     root_causes: tuple[Name, ...] = (
         "Launch or growth that was planned",
@@ -97,14 +100,16 @@ class Policy(Section):
             if person.team is not None and person.team not in self.teams:
                 hint = did_you_mean(person.team, self.teams)
                 yield ("people", i, "team"), f"no team is called {person.team}{hint}"
-        names = [r.name for r in self.allocation.rules] + [s.name for s in self.allocation.shared]
-        for section, items in (("rules", self.allocation.rules), ("shared", self.allocation.shared)):
-            for i, item in enumerate(items):
-                if names.count(item.name) > 1:
-                    yield (
-                        ("allocation", section, i, "name"),
-                        f"two allocation rules are called {item.name}; names must differ",
-                    )
+        allocation = self.allocation
+        named = [(("rules", i), rule.name) for i, rule in enumerate(allocation.rules)]
+        named += [(("shared", i), shared.name) for i, shared in enumerate(allocation.shared)]
+        names = [name for _, name in named]
+        for where, name in named:
+            if names.count(name) > 1:
+                yield (
+                    ("allocation", *where, "name"),
+                    f"two allocation rules are called {name}; names must differ",
+                )
         for signal in SIGNALS:
             if signal in self.detection.signals and signal not in self.runbooks and self.runbooks:
                 yield ("runbooks",), f"no runbook for the signal {signal}, which is watched"

@@ -31,28 +31,33 @@ class Anomaly(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True, description="opaque; what buttons carry")
-    version: int = Field(default=1, description="grows with every change; a button of an older one is stale")
+    version: int = Field(
+        default=1, description="grows with every change; a button of an older one is stale"
+    )
     signal: str
     scope: str = Field(description="dimension:value")
     direction: str = Field(description="up or down")
     state: str = "open"
     started_on: date
     last_on: date = Field(description="the last anomalous day")
-    ended_on: date | None = Field(default=None, description="the day on which it was over; None while it lasts")
+    ended_on: date | None = Field(
+        default=None, description="the day on which it was over; None while it lasts"
+    )
     severity: str
     impact_micros: int = Field(sa_column=Column(BigInteger, nullable=False))
     currency: str
-    found: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="the detector's finding")
+    found: dict[str, Any] = Field(
+        sa_column=Column(JSON, nullable=False), description="the detector's finding"
+    )
     owner: str = ""
     channels: list[str] = Field(sa_column=Column(JSON, nullable=False))
     decided_by: str = Field(default="", description="who set the state, as they are shown")
-    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str = ""
     cause: str = ""
     quiet_until: date | None = None
-    group_id: str = Field(default="", description="the grouped message that shows it, when there is one")
     policy_hash: str = ""
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Feedback(SQLModel, table=True):
@@ -67,11 +72,13 @@ class Feedback(SQLModel, table=True):
     scope: str
     direction: str
     kind: str = Field(description="expected or false-alarm")
-    level: float = Field(description="the observed value that was called expected, in the signal's unit")
+    level: float = Field(
+        description="the observed value that was called expected, in the signal's unit"
+    )
     score: float = Field(description="the score that was a false alarm")
     until: date | None = Field(default=None, description="expected until this day; None: for good")
     said_by: str = ""
-    said_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    said_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class AlertGroup(SQLModel, table=True):
@@ -82,4 +89,13 @@ class AlertGroup(SQLModel, table=True):
     id: str = Field(primary_key=True)
     channel: str
     day: date
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AlertGroupMember(SQLModel, table=True):
+    """An anomaly that a grouped message names."""
+
+    __tablename__ = "alert_group_member"
+
+    group_id: str = Field(primary_key=True, foreign_key="alert_group.id")
+    anomaly_id: str = Field(primary_key=True, foreign_key="anomaly.id", index=True)

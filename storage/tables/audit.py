@@ -16,7 +16,7 @@ class AuditEntry(SQLModel, table=True):
     __table_args__ = (Index("ix_audit_entry_subject", "subject"),)
 
     seq: int = Field(primary_key=True)
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
     actor: str
     action: str
     subject: str

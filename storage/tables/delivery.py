@@ -20,6 +20,7 @@ class Outbox(SQLModel, table=True):
     __table_args__ = (
         Index("ix_outbox_lane", "state", "lane", "id"),
         Index("ix_outbox_message", "message_key", "id"),
+        Index("ix_outbox_key", "key"),
     )
 
     id: int | None = Field(
@@ -28,16 +29,19 @@ class Outbox(SQLModel, table=True):
     )
     lane: str
     kind: str = Field(description="post or edit")
-    message_key: str = Field(description="our own name of the message; one key is one message in chat")
+    key: str = Field(description="our own name of what is said, wherever it is said")
+    message_key: str = Field(
+        description="key@surface:channel; one message key is one message in chat"
+    )
     thread_key: str = Field(default="", description="the message key of the thread's root")
     place: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     state: str = "waiting"
     attempts: int = 0
-    not_before: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    not_before: datetime = Field(sa_type=UtcDateTime)
+    leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str = ""
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class MessageRef(SQLModel, table=True):
@@ -50,8 +54,10 @@ class MessageRef(SQLModel, table=True):
     tenant: str
     channel: str
     message_id: str
-    thread_id: str = Field(default="", description="the thread root's message id when it is a reply")
-    posted_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    thread_id: str = Field(
+        default="", description="the thread root's message id when it is a reply"
+    )
+    posted_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Delivered(SQLModel, table=True):
@@ -61,20 +67,25 @@ class Delivered(SQLModel, table=True):
 
     delivery_id: str = Field(primary_key=True, description="surface:id")
     reply: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ConsoleMessage(SQLModel, table=True):
     """The local console's own channels: what Slack keeps for us elsewhere."""
 
     __tablename__ = "console_message"
-    __table_args__ = (UniqueConstraint("message_key"), Index("ix_console_message_channel", "channel", "id"))
+    __table_args__ = (
+        UniqueConstraint("message_key"),
+        Index("ix_console_message_channel", "channel", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     message_key: str
     channel: str
-    thread_id: int | None = Field(default=None, description="id of the thread's root; None for a root")
+    thread_id: int | None = Field(
+        default=None, description="id of the thread's root; None for a root"
+    )
     content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     revision: int = Field(default=1, description="grows with every edit")
-    posted_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    edited_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    posted_at: datetime = Field(sa_type=UtcDateTime)
+    edited_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

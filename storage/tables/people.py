@@ -18,6 +18,8 @@ class Identity(SQLModel, table=True):
     surface: str
     tenant: str
     user_id: str
-    person: str = Field(index=True, description="the e-mail in lower case; surface:tenant:id without one")
+    person: str = Field(
+        index=True, description="the e-mail in lower case; surface:tenant:id without one"
+    )
     name: str
-    seen_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    seen_at: datetime = Field(sa_type=UtcDateTime)

@@ -69,8 +69,10 @@ class BillPeriod(SQLModel, table=True):
     complete_through: date | None = Field(
         default=None, description="the last day that is complete; later days are still growing"
     )
-    ingested_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    fingerprint: str = Field(default="", description="of what was read; equal means nothing changed")
+    ingested_at: datetime = Field(sa_type=UtcDateTime)
+    fingerprint: str = Field(
+        default="", description="of what was read; equal means nothing changed"
+    )
 
 
 class QuarantinedRow(SQLModel, table=True):

@@ -18,9 +18,9 @@ class JobRun(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     job: str
     slot: str = Field(description="the local time it stands for, such as 2026-11-23T06:00")
-    claimed_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    leased_until: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    claimed_at: datetime = Field(sa_type=UtcDateTime)
+    leased_until: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     outcome: str = ""
 
 
@@ -33,6 +33,6 @@ class Deadline(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: str
     subject: str
-    due_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    due_at: datetime = Field(sa_type=UtcDateTime)
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     attempts: int = 0

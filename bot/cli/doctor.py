@@ -1,0 +1,148 @@
+"""``sandrail doctor``: what is wrong with this installation, and how to mend each."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bot.cli.start import Start, fail, out, started
+from guardrails.authority import roles_that_may
+from guardrails.policy.people import PERMISSIONS
+
+STALE_DAYS = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. ``mend`` says what to do when it is not ok."""
+
+    state: Literal["ok", "warning", "wrong"]
+    what: str
+    mend: str = ""
+
+
+def doctor_command(
+    config: Annotated[
+        Path | None, typer.Option(help="the policy; SANDRAIL_CONFIG or app.yaml")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the findings as JSON")] = False,
+) -> None:
+    """Checks database, bill, roles, deliveries, audit chain and credentials."""
+    with started(config) as start:
+        findings = [
+            Finding("ok", f"The policy is valid ({start.loaded.hash[:12]})."),
+            *_database(start),
+            *_bill(start),
+            *_roles(start),
+            *_deliveries(start),
+            *_slack(start),
+        ]
+    if as_json:
+        typer.echo(json.dumps([vars(f) for f in findings], indent=1))
+    else:
+        marks = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "wrong": "[red]✗[/red]"}
+        for finding in findings:
+            out.print(marks[finding.state], end=" ")
+            out.print(finding.what, markup=False, soft_wrap=True)
+            if finding.mend:
+                out.print(f"    {finding.mend}", markup=False, style="dim", soft_wrap=True)
+    wrong = sum(f.state == "wrong" for f in findings)
+    if wrong:
+        raise fail("1 thing is wrong." if wrong == 1 else f"{wrong} things are wrong.")
+
+
+def _database(start: Start) -> Iterator[Finding]:
+    from storage import audit
+
+    kind = "SQLite" if start.database.is_sqlite else "PostgreSQL"
+    yield Finding("ok", f"The database answers ({kind}) and its tables are up to date.")
+    with start.database.read() as connection:
+        chain = audit.verify(connection)
+    if isinstance(chain, audit.Broken):
+        yield Finding(
+            "wrong",
+            f"The audit chain is broken: {chain.why}.",
+            "Compare with the last export (sandrail audit export) to see what was changed.",
+        )
+    else:
+        yield Finding("ok", f"The audit chain holds ({chain} entries).")
+
+
+def _bill(start: Start) -> Iterator[Finding]:
+    from storage import claims, spend
+
+    with start.database.read() as connection:
+        covered = spend.covered(connection)
+        last = claims.last_outcome(connection, "read-bills")
+    if covered is None:
+        yield Finding("wrong", "No bill has been read yet.", "Read it with: sandrail ingest")
+        return
+    today: date = datetime.now(UTC).astimezone(start.loaded.policy.workspace.zone).date()
+    age = (today - covered.last).days
+    if age > STALE_DAYS:
+        yield Finding(
+            "warning",
+            f"The bill ends on {covered.last}, {age} days ago.",
+            "See whether the provider's export still runs, then: sandrail ingest",
+        )
+    else:
+        yield Finding("ok", f"The bill is read from {covered.first} to {covered.last}.")
+    if last is not None and last[2].startswith("failed"):
+        yield Finding(
+            "wrong", f"The daily round of {last[0]} {last[2]}.", "Run it by hand: sandrail ingest"
+        )
+
+
+def _roles(start: Start) -> Iterator[Finding]:
+    policy = start.loaded.policy
+    staffed = {
+        role for role, members in policy.roles.items() if members.emails or members.slack_groups
+    }
+    for permission in PERMISSIONS:
+        roles = roles_that_may(policy, permission)
+        if not staffed.intersection(roles):
+            yield Finding(
+                "wrong",
+                f"Nobody may {permission}: no role that has it has a member.",
+                f"Give {' or '.join(roles) or 'a role'} a member under roles in the policy.",
+            )
+    empty = sorted(set(policy.roles) - staffed)
+    if empty:
+        yield Finding(
+            "warning", f"Roles without members: {', '.join(empty)}.", "Add e-mails or user groups."
+        )
+    if staffed:
+        yield Finding("ok", f"Roles with members: {', '.join(sorted(staffed))}.")
+
+
+def _deliveries(start: Start) -> Iterator[Finding]:
+    from storage import outbox
+
+    with start.database.read() as connection:
+        dead = outbox.dead_letters(connection)
+        waiting = outbox.waiting(connection)
+    for row_id, lane, reason in dead[:5]:
+        yield Finding(
+            "warning",
+            f"Message {row_id} for {lane} was not delivered: {reason}",
+            "It is kept; mend the cause.",
+        )
+    if len(dead) > 5:
+        yield Finding("warning", f"and {len(dead) - 5} more were not delivered.")
+    if not dead:
+        yield Finding("ok", f"Deliveries: none failed, {waiting} waiting.")
+
+
+def _slack(start: Start) -> Iterator[Finding]:
+    if start.settings.slack is None:
+        yield Finding("ok", "Slack is not set up; the local console is served instead.")
+        return
+    from bot.slack.doctor import check_slack
+
+    for state, what, mend in asyncio.run(check_slack(start.settings.slack, start.loaded)):
+        yield Finding(state, what, mend)

@@ -1,0 +1,35 @@
+"""``sandrail``: the command line. Exit code 0 done, 1 refused or failed with one clear line, 2 wrong usage."""
+
+import typer
+
+from bot.cli.audit import audit_app
+from bot.cli.check import check_command
+from bot.cli.db import db_app
+from bot.cli.detect import detect_command
+from bot.cli.doctor import doctor_command
+from bot.cli.ingest import ingest_command
+from bot.cli.run import run_command
+from bot.cli.sample import sample_command
+from bot.cli.score import score_command
+
+app = typer.Typer(
+    name="sandrail",
+    help="Chat-ops guardrails for AI spend, in Slack and a local console.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run_command)
+app.command("check")(check_command)
+app.command("sample")(sample_command)
+app.command("ingest")(ingest_command)
+app.command("detect")(detect_command)
+app.command("score")(score_command)
+app.command("doctor")(doctor_command)
+app.add_typer(audit_app, name="audit")
+app.add_typer(db_app, name="db")
+
+
+def main() -> None:
+    """The console script's entry."""
+    app()

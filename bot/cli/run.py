@@ -1,0 +1,96 @@
+"""``sandrail run``: starts the bot. The first start of the demo writes its bill, reads it and posts."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from bot.cli.start import Start, err, fail, out, started
+from bot.settings import SettingsError
+from handlers.daily import Progress as Report
+from handlers.daily import Round
+
+
+def run_command(
+    config: Annotated[
+        Path | None, typer.Option(help="the policy; SANDRAIL_CONFIG or app.yaml")
+    ] = None,
+) -> None:
+    """Starts every surface that has credentials, the local console when none has."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("alembic", "apscheduler", "matplotlib", "slack_bolt"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    with started(config) as start:
+        _serve(start)
+
+
+def _serve(start: Start) -> None:
+    from bot.application import put_together, serve
+    from storage import spend
+
+    try:
+        application = put_together(start.settings, start.loaded, start.database)
+    except SettingsError as error:
+        raise fail(str(error)) from None
+    with start.database.read() as connection:
+        first = not spend.has_bill(connection)
+    if first:
+        _first_start(start, application.round)
+
+    def tell(address: str) -> None:
+        if start.settings.slack is None:
+            out.print(f"\nThe console is at [bold]{address}[/bold]  (Ctrl-C stops it)")
+        else:
+            how = "Socket Mode" if start.settings.slack.app_token else f"{address}/slack/events"
+            out.print(f"\nSlack is served by {how}  (Ctrl-C stops it)")
+
+    try:
+        asyncio.run(serve(application, tell))
+    except OSError as error:
+        raise fail(
+            f"Port {start.settings.port} cannot be opened ({error.strerror}); "
+            "stop what uses it, or set PORT to another."
+        ) from None
+
+
+def _first_start(start: Start, first_round: Callable[[Report], Round]) -> None:
+    """Writes the sample when the policy has one, reads the bill, finds and posts; with a progress bar."""
+    from storage.bills.errors import BillError
+
+    from bot.kernel import utc_now
+
+    policy = start.loaded.policy
+    today = utc_now().astimezone(policy.workspace.zone).date()
+    with Progress(
+        TextColumn("{task.description:<44}"), BarColumn(), TimeElapsedColumn(), console=err
+    ) as bar:
+        steps: dict[str, TaskID] = {}
+
+        def progress(what: str, share: float) -> None:
+            if what not in steps:
+                steps[what] = bar.add_task(what, total=1.0)
+            bar.update(steps[what], completed=share)
+
+        sample = policy.sample
+        if sample is not None and not (start.loaded.folder / sample.folder).exists():
+            from storage.sample.write import write_sample
+
+            write_sample(
+                start.loaded.folder / sample.folder,
+                seed=sample.seed,
+                days=sample.days,
+                until=today - timedelta(days=1),
+                progress=lambda _, done, total: progress("Writing the sample bill", done / total),
+            )
+        try:
+            done = first_round(progress)
+        except BillError as error:
+            raise fail(str(error)) from None
+    out.print(str(done), markup=False)

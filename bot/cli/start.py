@@ -1,0 +1,73 @@
+"""What every command does first: the environment, the policy, the database; errors in one line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from bot.settings import Settings, SettingsError, read_settings
+from storage.database import Database, DatabaseUrlError
+from storage.policy_file import LoadedPolicy, PolicyRefusedError, load_policy
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Start:
+    settings: Settings
+    loaded: LoadedPolicy
+    database: Database
+
+
+def fail(sentence: str) -> typer.Exit:
+    """Prints one clear line and gives the exit to raise: code 1, refused or failed."""
+    err.print(sentence, markup=False, style="red", soft_wrap=True)
+    return typer.Exit(1)
+
+
+def settings() -> Settings:
+    """The environment's settings, or exit 1 with one line."""
+    try:
+        return read_settings(os.environ)
+    except SettingsError as error:
+        raise fail(str(error)) from None
+
+
+def policy(path: Path) -> LoadedPolicy:
+    """The policy, or exit 1 with all that is wrong with it."""
+    try:
+        return load_policy(path)
+    except PolicyRefusedError as refused:
+        for error in refused.errors[:-1]:
+            err.print(str(error), markup=False, soft_wrap=True)
+        raise fail(str(refused.errors[-1])) from None
+
+
+@contextmanager
+def started(config: Path | None = None) -> Iterator[Start]:
+    """Settings, policy and a migrated database, which is closed at the end."""
+    from storage.migrate import upgrade
+
+    found = settings()
+    loaded = policy(config or found.config)
+    try:
+        database = Database(found.database_url)
+    except DatabaseUrlError as error:
+        raise fail(str(error)) from None
+    try:
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            upgrade(database)
+        except OperationalError as error:
+            raise fail(
+                f"The database cannot be reached: {str(error.orig).splitlines()[0]}"
+            ) from None
+        yield Start(found, loaded, database)
+    finally:
+        database.close()

@@ -1,0 +1,139 @@
+"""Sends what is in the outbox: lanes side by side, each in its own order and at its own pace."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from prometheus_client import Counter
+
+from bot.surface import AnswerLost, DeliveryError, Revoked, Surface, TryLater, Undeliverable
+from handlers.conversation import Message, Place
+from storage import outbox
+from storage.database import Database
+from storage.outbox import LOST, Claimed, Ref
+
+log = logging.getLogger(__name__)
+
+POLL = (
+    2.0  # seconds between looks when nobody wakes us: what another replica wrote, what is due again
+)
+MAX_ATTEMPTS = 15  # with the backoff below more than three hours
+DELIVERIES = Counter("sandrail_deliveries", "Messages sent to a surface", ["surface", "outcome"])
+
+
+def backoff(attempts: int) -> timedelta:
+    """Exponential with full jitter, from a second to twenty minutes."""
+    return timedelta(seconds=random.uniform(0.5, min(1200.0, 2.0**attempts)))  # noqa: S311
+
+
+class Delivery:
+    """One sender. Any number may run: a row is claimed before it is sent."""
+
+    def __init__(
+        self,
+        database: Database,
+        surfaces: Mapping[str, Surface],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._surfaces = surfaces
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self.revoked: dict[str, str] = {}
+
+    def wake(self) -> None:
+        """Something was written; look now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Sends until it is cancelled; what is under way is finished first."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self.look()
+                except Exception:
+                    log.exception("the outbox could not be read; looking again")
+                    await asyncio.sleep(POLL)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL)
+        finally:
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def look(self) -> int:
+        """Claims what is due and starts sending it; returns how many rows were claimed."""
+        now = self._clock()
+        busy = list(self._busy)
+        claimed = await self._database.in_write(lambda c: outbox.claim(c, now, busy))
+        for row in claimed:
+            lane = Place.model_validate(row.place).lane
+            task = asyncio.create_task(self._one(row))
+            self._busy[lane] = task
+            task.add_done_callback(partial(self._freed, lane))
+        return len(claimed)
+
+    async def drain(self) -> None:
+        """Sends everything that is due now and waits for it: for the command line and tests."""
+        while await self.look() or self._busy:
+            await asyncio.gather(*self._busy.values())
+
+    def _freed(self, lane: str, _: "asyncio.Task[None]") -> None:
+        self._busy.pop(lane, None)
+        self._wake.set()
+
+    async def _one(self, row: Claimed) -> None:
+        place = Place.model_validate(row.place)
+        outcome = "sent"
+        try:
+            ref = await self._send(row, place)
+            await self._database.in_write(lambda c: outbox.sent(c, row, ref, self._clock()))
+        except DeliveryError as error:
+            outcome = await self._failed(row, place, error)
+        except Exception as error:
+            log.exception("sending outbox row %s failed", row.id)
+            outcome = await self._failed(row, place, TryLater(f"failed: {error}"))
+        DELIVERIES.labels(place.surface, outcome).inc()
+
+    async def _send(self, row: Claimed, place: Place) -> Ref:
+        surface = self._surfaces.get(place.surface)
+        if surface is None:
+            raise TryLater(f"the surface {place.surface} does not run here", after=60)
+        if place.surface in self.revoked:
+            raise TryLater(self.revoked[place.surface], after=300)
+        message = Message.model_validate(row.content)
+        if row.thread_key and row.thread is None:
+            raise Undeliverable("the message whose thread this belongs to was never delivered")
+        if row.kind == "edit":
+            if row.ref is None:
+                raise Undeliverable("the message to edit was never delivered")
+            return await surface.edit(row.ref, row.message_key, message)
+        if row.ref is not None:
+            return row.ref  # recorded, but the row was not: it is there
+        if row.maybe_sent:
+            found = await surface.find(place, row.message_key, row.thread, row.created_at)
+            if found is not None:
+                return found
+        return await surface.post(place, row.message_key, message, row.thread)
+
+    async def _failed(self, row: Claimed, place: Place, error: DeliveryError) -> str:
+        if isinstance(error, Revoked):
+            self.revoked[place.surface] = error.reason
+            log.error("%s no longer accepts us: %s", place.surface, error.reason)
+        final = isinstance(error, Undeliverable) or (
+            row.attempts >= MAX_ATTEMPTS and not isinstance(error, Revoked | AnswerLost)
+        )
+        if final:
+            log.error("outbox row %s for %s is given up: %s", row.id, place.lane, error.reason)
+            await self._database.in_write(lambda c: outbox.give_up(c, row, error.reason))
+            return "dead"
+        told = error.after if isinstance(error, TryLater) else None
+        wait = timedelta(seconds=told) if told is not None else backoff(row.attempts)
+        reason = LOST if isinstance(error, AnswerLost) else error.reason
+        due = self._clock() + wait
+        await self._database.in_write(lambda c: outbox.try_again(c, row, due, reason))
+        return "lost" if isinstance(error, AnswerLost) else "later"

@@ -1,0 +1,69 @@
+"""What every surface hands its interactions to, and what every job runs in."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from prometheus_client import Histogram
+
+from bot.delivery import Delivery
+from bot.surface import Surface
+from handlers import catalog as _catalog  # noqa: F401  (registers every handler)
+from handlers import router
+from handlers.conversation import Interaction, Place
+from handlers.router import AnyReply
+from handlers.turn import Turn
+from storage.database import Database
+from storage.policy_file import LoadedPolicy
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+ANSWERS = Histogram("sandrail_answer_seconds", "Time of a transaction", ["kind", "reply"])
+
+
+def utc_now() -> datetime:
+    """The clock of the running bot; tests bring their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The running bot without its surfaces' doors."""
+
+    database: Database
+    loaded: LoadedPolicy
+    surfaces: Mapping[str, Surface]
+    delivery: Delivery
+    clock: Callable[[], datetime] = utc_now
+
+    def places(self, channel: str) -> tuple[Place, ...]:
+        """Where a channel of the policy is, on every surface that runs; the default channel where a
+        surface does not have it, so that nothing is lost."""
+        default = self.loaded.policy.alerts.default
+        found = (s.place(channel) or s.place(default) for s in self.surfaces.values())
+        return tuple(p for p in found if p is not None)
+
+    async def answer(self, interaction: Interaction) -> AnyReply:
+        """The reply to an interaction, after its transaction; what it posts is on its way."""
+        began = time.perf_counter()
+        reply = await asyncio.get_running_loop().run_in_executor(
+            self.database.write_threads,
+            lambda: router.answer(
+                self.database, self.loaded, self.places, interaction, self.clock()
+            ),
+        )
+        ANSWERS.labels(interaction.kind, reply.kind).observe(time.perf_counter() - began)
+        self.delivery.wake()
+        return reply
+
+    async def turn(self, work: Callable[[Turn], T]) -> T:
+        """Runs a job's work in one transaction; what it posts is on its way afterwards."""
+        result = await self.database.in_write(
+            lambda c: work(Turn(c, self.loaded, self.clock(), self.places))
+        )
+        self.delivery.wake()
+        return result

@@ -1,0 +1,69 @@
+"""What a chat platform has to offer. A third platform is one folder that implements this."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from handlers.conversation import Message, Place
+from storage.outbox import Ref
+
+
+class Surface(Protocol):
+    """One workspace of one platform. It verifies what comes in and keeps its platform's limits."""
+
+    @property
+    def name(self) -> str:
+        """``slack``, ``teams``, ``console``."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """The workspace on the platform."""
+        ...
+
+    def place(self, channel: str) -> Place | None:
+        """Where a channel of the policy is here; None when it is not here."""
+        ...
+
+    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
+        """Posts a message under our own ``key``, in the thread of ``thread`` when given.
+
+        Raises :class:`DeliveryError`.
+        """
+        ...
+
+    async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
+        """Makes the message at ``ref`` say ``message``; a new Ref when it had to be posted anew."""
+        ...
+
+    async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
+        """The message with our ``key`` if it has been posted since; asked after a lost answer."""
+        ...
+
+
+class DeliveryError(Exception):
+    """Something could not be sent; ``reason`` is one sentence for the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass
+class TryLater(DeliveryError):
+    """Not now. ``after`` seconds at least, as the platform said; None: our own backoff."""
+
+    reason: str
+    after: float | None = None
+
+
+class AnswerLost(DeliveryError):
+    """The request may have been carried out: ask before sending again."""
+
+
+class Undeliverable(DeliveryError):
+    """It will never go through: the channel is gone, the message is refused."""
+
+
+class Revoked(DeliveryError):
+    """The platform no longer accepts us: everything for this surface waits for the operator."""

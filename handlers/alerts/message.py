@@ -1,0 +1,310 @@
+"""What an alert says, from its row: the same words whenever and wherever it is shown."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.alerts.states import DECIDED
+from guardrails.detection.found import Found
+from guardrails.money import Money
+from guardrails.policy.model import Policy
+from handlers.alerts.record import found_of
+from handlers.conversation import (
+    At,
+    Band,
+    Block,
+    Button,
+    Controls,
+    Fact,
+    Facts,
+    Heading,
+    Items,
+    Mention,
+    Menu,
+    Message,
+    Option,
+    Paragraph,
+    Small,
+    Span,
+    Strong,
+    Text,
+    Tone,
+    text,
+)
+from storage.anomalies import AnomalyRow
+
+SNOOZE_DAYS = (1, 3, 7)
+SHOWN_DAYS = 60
+SHOWN_DRIVERS = 4
+
+_TONES: dict[str, Tone] = {
+    "low": "neutral",
+    "medium": "warning",
+    "high": "critical",
+    "critical": "critical",
+}
+_STATES = {
+    "open": "Open",
+    "investigating": "Investigating",
+    "expected": "Expected",
+    "snoozed": "Snoozed",
+    "false-alarm": "False alarm",
+    "resolved": "Resolved",
+}
+
+
+def key_of(anomaly_id: str) -> str:
+    """The message key of an anomaly: one anomaly is one message."""
+    return f"anomaly:{anomaly_id}"
+
+
+def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Message:
+    """The whole alert. ``short``: as one of a group's thread, without the chart."""
+    found = found_of(row)
+    title = words.headline(found)
+    state = state_line(row)
+    blocks: list[Block] = [Heading(text=f"{row.severity.capitalize()}: {title}")]
+    if row.state != "open" or row.ended_on is not None:
+        blocks.append(Paragraph(text=state))
+    blocks.append(Facts(facts=_facts(policy, row, found)))
+    if found.drivers:
+        blocks.append(
+            Items(
+                title="What drives it",
+                items=tuple(
+                    text(words.driver(d, found.currency)) for d in found.drivers[:SHOWN_DRIVERS]
+                ),
+            )
+        )
+    if found.history and not short:
+        blocks.append(band_of(found))
+    runbook = policy.runbooks.get(found.signal)
+    if runbook is not None and row.state not in DECIDED:
+        blocks.append(Small(text=text(f"Runbook “{runbook.title}”: the steps are in the thread.")))
+    blocks.append(Controls(controls=_controls(row)))
+    ended = row.ended_on is not None
+    tone: Tone = "good" if row.state in DECIDED or ended else _TONES[row.severity]
+    summary = f"{title}. {_plain(state)}"
+    return Message(summary=summary, blocks=tuple(blocks), tone=tone)
+
+
+def state_line(row: AnomalyRow) -> Text:
+    """Who decided what, when and why; or that it is open, or over."""
+    parts: list[str | Span] = [Strong(text=_STATES[row.state])]
+    if row.state != "open":
+        name = row.decided_by.partition(" <")[0]
+        parts.append(f" by {name}")
+        if row.decided_at is not None:
+            parts += [", ", At(time=row.decided_at)]
+    if row.state == "expected" and row.quiet_until is not None:
+        parts.append(f", until {words.day(row.quiet_until)}")
+    if row.state == "snoozed" and row.quiet_until is not None:
+        parts.append(f", back on {words.day(row.quiet_until)}")
+    if row.cause:
+        parts.append(f": {row.cause}")
+    if row.reason:
+        parts.append(f" — {row.reason}")
+    if row.ended_on is not None:
+        parts.append(f" · back inside its band since {words.day(row.ended_on)}")
+    return text(*parts)
+
+
+def band_of(found: Found) -> Band:
+    """The chart of a finding, with its words."""
+    points = found.history[-SHOWN_DAYS:]
+    return Band(
+        title=f"{words.signal_name(found.signal)} of {found.scope.value}",
+        alt=(
+            f"{words.signal_name(found.signal)} of {found.scope.dimension} {found.scope.value} a day, "
+            f"{words.day(points[0].day)} to {words.day(points[-1].day)}. On {words.day(found.last_on)} it was "
+            f"{words.amount(found.observed, found.unit)}; between {words.amount(found.lower, found.unit)} and "
+            f"{words.amount(found.upper, found.unit)} was expected."
+        ),
+        unit=found.unit,
+        days=tuple(p.day for p in points),
+        observed=tuple(_number(p.observed) for p in points),
+        expected=tuple(_number(p.expected) for p in points),
+        lower=tuple(_number(p.lower) for p in points),
+        upper=tuple(_number(p.upper) for p in points),
+        anomalous=tuple(p.anomalous for p in points),
+        incomplete=tuple(not p.complete for p in points),
+    )
+
+
+def runbook_message(policy: Policy, row: AnomalyRow, people: tuple[Mention, ...]) -> Message:
+    """The first reply of the thread: who is asked, and the steps."""
+    found = found_of(row)
+    runbook = policy.runbooks.get(found.signal)
+    blocks: list[Block] = []
+    if people:
+        asked: list[str | Span] = []
+        for mention in people:
+            asked += [" " if asked else "", mention]
+        blocks.append(Paragraph(text=text(*asked, " please have a look: you know this best.")))
+    if runbook is not None:
+        blocks.append(
+            Items(
+                title=f"Runbook: {runbook.title}",
+                numbered=True,
+                items=tuple(text(s) for s in runbook.steps),
+            )
+        )
+    if not blocks:
+        blocks.append(Paragraph(text=text("What is learned about this is kept in this thread.")))
+    names = ", ".join(m.name for m in people)
+    return Message(
+        summary=f"{f'For {names}. ' if names else ''}Runbook for {words.headline(found)}",
+        blocks=tuple(blocks),
+    )
+
+
+def group_message(group_id: str, rows: Sequence[AnomalyRow], worst: int, day: date) -> Message:
+    """A flood as one message: the worst by name, each with its own message in the thread."""
+    total = sum((found_of(r).impact for r in rows), Decimal(0))
+    currency = rows[0].currency
+    lines = []
+    for row in rows[:worst]:
+        found = found_of(row)
+        lines.append(
+            text(
+                Strong(text=row.severity.capitalize()),
+                f" {words.headline(found)} ({Money(found.impact, currency)} so far, ",
+                Strong(text=_STATES[row.state]),
+                ")",
+            )
+        )
+    title = f"{len(rows)} anomalies at once, {Money(total, currency)} beyond what was expected"
+    blocks: list[Block] = [
+        Heading(text=title),
+        Items(title=f"The worst {min(worst, len(rows))}", items=tuple(lines), numbered=True),
+        Small(text=text(f"Each has its own message with buttons in the thread · {words.day(day)}")),
+    ]
+    if len(rows) > worst:
+        blocks.append(
+            Controls(
+                controls=(
+                    Button(
+                        label=f"Show the other {len(rows) - worst}",
+                        action="anomaly.group-rest",
+                        subject=group_id,
+                    ),
+                )
+            )
+        )
+    return Message(summary=title, blocks=tuple(blocks), tone="critical")
+
+
+def _facts(policy: Policy, row: AnomalyRow, found: Found) -> tuple[Fact, ...]:
+    told = found.allocation
+    lasted = (found.last_on - found.started_on).days + 1
+    facts = [
+        Fact(
+            label="Observed",
+            value=text(
+                Strong(text=words.amount(found.observed, found.unit)), f" ({words.change(found)})"
+            ),
+        ),
+        Fact(
+            label="Expected",
+            value=text(
+                f"{words.amount(found.expected, found.unit)}"
+                f" ({words.amount(max(found.lower, 0.0), found.unit)} to "
+                f"{words.amount(found.upper, found.unit)})"
+            ),
+        ),
+        Fact(label="Since", value=text(f"{words.day(found.started_on)} ({words.days(lasted)})")),
+    ]
+    if found.impact:
+        more = found.impact > 0
+        facts.append(
+            Fact(
+                label="More than expected so far" if more else "Less than expected so far",
+                value=text(Strong(text=str(Money(abs(found.impact), found.currency)))),
+            )
+        )
+    if found.impact_by_month_end and found.ongoing and row.ended_on is None:
+        facts.append(
+            Fact(
+                label="By month end, if it goes on",
+                value=text(str(Money(found.impact_by_month_end, found.currency))),
+            )
+        )
+    where = [f"{d} {told[d]}" for d in ("team", "feature", "stage") if told.get(d)]
+    if where:
+        facts.append(Fact(label="Belongs to", value=text(", ".join(where))))
+    if row.owner:
+        facts.append(Fact(label="Owner", value=text(mention_of(policy, row.owner))))
+    return tuple(facts)
+
+
+def mention_of(policy: Policy, email: str) -> Mention:
+    """A person by e-mail, with the name of the policy's directory when it has one."""
+    name = next((p.name for p in policy.people if p.email == email), email)
+    return Mention(person=email, name=name)
+
+
+def _controls(row: AnomalyRow) -> tuple[Button | Menu, ...]:
+    if row.state in DECIDED:
+        return (
+            Button(label="Reopen", action="anomaly.reopen", subject=row.id, version=row.version),
+        )
+    buttons: list[Button | Menu] = []
+    if row.state == "open":
+        buttons.append(
+            Button(
+                label="Investigating",
+                action="anomaly.investigate",
+                subject=row.id,
+                version=row.version,
+                style="primary",
+            )
+        )
+    buttons += [
+        Button(
+            label="Expected…",
+            action="anomaly.expect",
+            subject=row.id,
+            version=row.version,
+            opens_form=True,
+        ),
+        Menu(
+            label="Snooze",
+            action="anomaly.snooze",
+            subject=row.id,
+            version=row.version,
+            options=tuple(Option(value=str(d), label=words.days(d)) for d in SNOOZE_DAYS),
+        ),
+        Button(
+            label="False alarm",
+            action="anomaly.false-alarm",
+            subject=row.id,
+            version=row.version,
+            confirm="The detector will be less sensitive to this series from now on. Is it a false alarm?",
+        ),
+        Button(
+            label="Resolve…",
+            action="anomaly.resolve",
+            subject=row.id,
+            version=row.version,
+            opens_form=True,
+            style="primary" if row.state == "investigating" else "default",
+        ),
+    ]
+    return tuple(buttons)
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value  # JSON knows no NaN
+
+
+def _plain(said: Text) -> str:
+    parts = []
+    for span in said:
+        if isinstance(span, At):
+            parts.append(span.time.strftime("%d %b %H:%M UTC"))
+        elif isinstance(span, Mention):
+            parts.append(span.name)
+        else:
+            parts.append(span.text)
+    return "".join(parts)

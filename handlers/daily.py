@@ -1,0 +1,58 @@
+"""The daily round: read the bills, find anomalies, bring the alerts in line."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.bills.ingest import IngestReport, ingest
+
+from guardrails.alerts import words
+from handlers.alerts.publish import Published, publish
+from handlers.find_anomalies import find_anomalies
+from handlers.turn import Places, Turn
+from storage.database import Database
+from storage.policy_file import LoadedPolicy
+
+log = logging.getLogger(__name__)
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round did."""
+
+    report: IngestReport
+    published: Published
+
+    def __str__(self) -> str:
+        did = self.published
+        return (
+            f"{_count(did.posted, 'new alert')}, {did.went_on} went on, {did.ended} ended, "
+            f"{did.quiet} kept quiet"
+        )
+
+
+def daily_round(
+    database: Database,
+    loaded: LoadedPolicy,
+    places: Places,
+    clock: Callable[[], datetime],
+    progress: Progress = lambda what, share: None,
+) -> Round:
+    """Reads the bills, finds anomalies and publishes them; blocks. Doing it again changes nothing."""
+    today = clock().astimezone(loaded.policy.workspace.zone).date()
+    report = ingest(loaded, database, today=today, progress=progress)
+    progress("Looking for anomalies", 0.0)
+    with database.read() as connection:
+        found = find_anomalies(connection, loaded.policy, today)
+    progress("Looking for anomalies", 1.0)
+    with database.write() as connection:
+        published = publish(Turn(connection, loaded, clock(), places), found)
+    done = Round(report, published)
+    log.info("daily round as of %s: %s", words.day(today), done)
+    return done
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,76 @@
+"""Sums of the rollup, exact, in the workspace's currency."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+
+from sqlalchemy import Connection, func, select
+
+from guardrails.money import MICROS
+from guardrails.periods import Period
+from guardrails.policy.bills import DIMENSIONS, Dimension
+from guardrails.policy.model import Policy
+from storage.tables.spend import BillPeriod, CostRollup
+
+_rollup = CostRollup.__table__  # type: ignore[attr-defined]
+_periods = BillPeriod.__table__  # type: ignore[attr-defined]
+
+
+def totals(
+    connection: Connection,
+    policy: Policy,
+    period: Period,
+    by: Dimension | None = None,
+    only: Mapping[Dimension, str] | None = None,
+) -> dict[str, Decimal]:
+    """Spend of a period, in the workspace's currency, by the values of a dimension (``""``: not allocated).
+
+    Without ``by`` there is one key, ``""``. Each currency is summed exactly, then converted by the policy's
+    rate; a currency without a rate raises LookupError (ingest refuses such a bill).
+    """
+    column = _rollup.c[by] if by else None
+    query = (
+        select(_rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
+        .where(_rollup.c.day.between(period.first, period.last))
+        .group_by(_rollup.c.currency)
+    )
+    if column is not None:
+        query = query.add_columns(column.label("value")).group_by(column)
+    for dimension, value in (only or {}).items():
+        query = query.where(_rollup.c[dimension] == value)
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in connection.execute(query):
+        value = row.value if column is not None else ""
+        sums[value] += Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
+    return dict(sums)
+
+
+def rate(policy: Policy, currency: str) -> Decimal:
+    """What one unit of ``currency`` is in the workspace's."""
+    if currency == policy.workspace.currency:
+        return Decimal(1)
+    try:
+        return policy.workspace.rates[currency]
+    except KeyError:
+        raise LookupError(f"workspace.rates has no rate for {currency}") from None
+
+
+def names(connection: Connection) -> dict[Dimension, list[str]]:
+    """The values that each dimension has in the rollup."""
+    found: dict[Dimension, list[str]] = {}
+    for dimension in DIMENSIONS:
+        column = _rollup.c[dimension]
+        rows = connection.execute(select(column).where(column != "").distinct().order_by(column))
+        found[dimension] = [r[0] for r in rows]
+    return found
+
+
+def has_bill(connection: Connection) -> bool:
+    """Whether a bill was ever read."""
+    return connection.execute(select(_periods.c.id).limit(1)).first() is not None
+
+
+def covered(connection: Connection) -> Period | None:
+    """First and last day of what was read; None when nothing was."""
+    row = connection.execute(select(func.min(_rollup.c.day), func.max(_rollup.c.day))).one()
+    return Period(row[0], row[1]) if row[0] is not None else None
