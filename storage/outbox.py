@@ -100,6 +100,7 @@ def claim(
     connection: Connection, now: datetime, busy: Iterable[str] = (), limit: int = 20
 ) -> list[Claimed]:
     """Leases the oldest row of each free lane that is due; ``busy`` lanes are left alone."""
+    _merge_edits(connection)
     heads = (
         select(func.min(_outbox.c.id))
         .where(_outbox.c.state.in_(("waiting", "sending")))
@@ -119,15 +120,6 @@ def claim(
     ).all()
     claimed = []
     for row in rows:
-        newest = _newest_edit(connection, row)
-        if newest is not None:
-            connection.execute(
-                update(_outbox)
-                .where(_outbox.c.message_key == row.message_key, _outbox.c.kind == "edit")
-                .where(_outbox.c.state == "waiting", _outbox.c.id < newest)
-                .values(state="merged")
-            )
-            continue
         won = connection.execute(
             update(_outbox)
             .where(_outbox.c.id == row.id, _outbox.c.state == row.state)
@@ -157,16 +149,20 @@ def claim(
 LOST = "the answer was lost"
 
 
-def _newest_edit(connection: Connection, row: Any) -> int | None:
-    """The id of the last waiting edit of the same message behind this edit, None if this is the last."""
-    if row.kind != "edit" or row.state != "waiting":
-        return None
-    last = connection.execute(
-        select(func.max(_outbox.c.id))
-        .where(_outbox.c.message_key == row.message_key, _outbox.c.kind == "edit")
-        .where(_outbox.c.state == "waiting", _outbox.c.id > row.id)
-    ).scalar()
-    return None if last is None else int(last)
+def _merge_edits(connection: Connection) -> None:
+    """Of several edits of one message that wait only the last is sent."""
+    later = _outbox.alias()
+    connection.execute(
+        update(_outbox)
+        .where(_outbox.c.kind == "edit", _outbox.c.state == "waiting")
+        .where(
+            select(later.c.id)
+            .where(later.c.message_key == _outbox.c.message_key, later.c.id > _outbox.c.id)
+            .where(later.c.kind == "edit", later.c.state == "waiting")
+            .exists()
+        )
+        .values(state="merged")
+    )
 
 
 def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> None:

@@ -1,0 +1,224 @@
+"""The outbox and its senders: order, merging, rate limits, dead letters, and a crash at every step."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.delivery import Delivery
+from bot.surface import AnswerLost, DeliveryError, Revoked, TryLater, Undeliverable
+from handlers.conversation import Message, Place, said
+from handlers.turn import Turn
+from storage import outbox
+from storage.database import Database
+from storage.outbox import Ref
+from storage.policy_file import LoadedPolicy
+from storage.tables.delivery import Outbox
+from tests.conftest import Clock
+
+
+class Wall:
+    """A surface that keeps what is put up, and fails as it is told."""
+
+    name = "wall"
+    tenant = "t"
+
+    def __init__(self) -> None:
+        self.up: dict[str, tuple[str, str, str]] = {}  # key → channel, words, thread
+        self.log: list[str] = []
+        self.fail: Callable[[str, str], DeliveryError | None] = lambda channel, words: None
+        self.lose_answer = False
+
+    def place(self, channel: str) -> Place | None:
+        return Place(surface="wall", tenant="t", channel=channel)
+
+    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
+        error = self.fail(place.channel, message.summary)
+        if error is not None:
+            raise error
+        assert key not in self.up, "posted twice"
+        root = (thread.thread_id or thread.message_id) if thread else ""
+        self.up[key] = (place.channel, message.summary, root)
+        self.log.append(f"{place.channel}: {message.summary}")
+        if self.lose_answer:
+            self.lose_answer = False
+            raise AnswerLost("the connection broke")
+        return Ref("wall", "t", place.channel, key, root)
+
+    async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
+        error = self.fail(ref.channel, message.summary)
+        if error is not None:
+            raise error
+        self.up[key] = (ref.channel, message.summary, ref.thread_id)
+        self.log.append(f"{ref.channel}: {message.summary} (edited)")
+        return ref
+
+    async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
+        if key not in self.up:
+            return None
+        return Ref("wall", "t", place.channel, key, self.up[key][2])
+
+
+class Post:
+    def __init__(self, database: Database, loaded: LoadedPolicy, clock: Clock) -> None:
+        self.database, self.loaded, self.clock = database, loaded, clock
+        self.wall = Wall()
+        self.delivery = self.sender()
+
+    def sender(self) -> Delivery:
+        return Delivery(self.database, {"wall": self.wall}, self.clock)
+
+    def say(self, work: Callable[[Turn], Any]) -> None:
+        def places(channel: str) -> tuple[Place, ...]:
+            place = self.wall.place(channel)
+            return (place,) if place else ()
+
+        with self.database.write() as connection:
+            work(Turn(connection, self.loaded, self.clock(), places))
+
+    def states(self) -> list[str]:
+        with self.database.read() as connection:
+            table = Outbox.__table__  # type: ignore[attr-defined]
+            return [r.state for r in connection.execute(select(table).order_by(table.c.id))]
+
+
+@pytest.fixture
+def post(database: Database, loaded: LoadedPolicy, clock: Clock) -> Post:
+    return Post(database, loaded, clock)
+
+
+async def test_a_lane_keeps_its_order_and_threads_find_their_root(post: Post) -> None:
+    post.say(lambda t: t.post("a", "one", said("first")))
+    post.say(lambda t: t.reply("one", "two", said("a reply")))
+    post.say(lambda t: t.reply("two", "three", said("a reply to a reply")))
+    await post.delivery.drain()
+    assert post.wall.log == ["a: first", "a: a reply", "a: a reply to a reply"]
+    assert post.wall.up["three@wall:a"][2] == "one@wall:a"  # trap 29: the root, not the reply
+    assert set(post.states()) == {"sent"}
+
+
+async def test_waiting_edits_of_one_message_are_merged(post: Post) -> None:
+    post.say(lambda t: t.post("a", "m", said("v1")))
+    for n in range(2, 7):
+        post.say(lambda t, n=n: t.edit("m", said(f"v{n}")))  # type: ignore[misc]
+    await post.delivery.drain()
+    assert post.wall.log == ["a: v1", "a: v6 (edited)"]
+    assert post.states() == ["sent", "merged", "merged", "merged", "merged", "sent"]
+
+
+async def test_one_channels_trouble_does_not_stall_another(post: Post) -> None:
+    post.wall.fail = lambda channel, words: TryLater("slow down", 30) if channel == "a" else None
+    post.say(lambda t: t.post("a", "x", said("waits")))
+    post.say(lambda t: t.post("a", "y", said("waits behind it")))
+    post.say(lambda t: t.post("b", "z", said("goes")))
+    await post.delivery.drain()
+    assert post.wall.log == ["b: goes"]
+    post.wall.fail = lambda channel, words: None
+    post.clock.now += timedelta(seconds=29)
+    await post.delivery.drain()
+    assert post.wall.log == ["b: goes"]  # Retry-After is obeyed
+    post.clock.now += timedelta(seconds=1)
+    await post.delivery.drain()
+    assert post.wall.log == ["b: goes", "a: waits", "a: waits behind it"]
+
+
+async def test_a_permanent_failure_goes_to_the_dead_letters_and_frees_the_lane(post: Post) -> None:
+    gone = Undeliverable("the channel is archived")
+    post.wall.fail = lambda channel, words: gone if words == "bad" else None
+    post.say(lambda t: t.post("a", "x", said("bad")))
+    post.say(lambda t: t.reply("x", "y", said("reply to bad")))
+    post.say(lambda t: t.post("a", "z", said("good")))
+    await post.delivery.drain()
+    assert post.wall.log == ["a: good"]
+    with post.database.read() as connection:
+        reasons = [reason for _, _, reason in outbox.dead_letters(connection)]
+    assert reasons[-1] == "the channel is archived"
+    assert len(reasons) == 2
+
+
+async def test_trap_36_a_revoked_token_makes_everything_wait_not_loop(post: Post) -> None:
+    calls = 0
+
+    def revoked(channel: str, words: str) -> DeliveryError:
+        nonlocal calls
+        calls += 1
+        return Revoked("the token was revoked")
+
+    post.wall.fail = revoked
+    for n in range(5):
+        post.say(lambda t, n=n: t.post(f"c{n}", f"m{n}", said("hello")))  # type: ignore[misc]
+    await post.delivery.drain()
+    for _ in range(10):
+        post.clock.now += timedelta(minutes=1)
+        await post.delivery.drain()
+    assert calls <= 5
+    assert post.delivery.revoked == {"wall": "the token was revoked"}
+    assert set(post.states()) == {"waiting"}  # nothing is lost
+
+
+async def test_trap_32_a_lost_answer_does_not_post_twice(post: Post) -> None:
+    post.wall.lose_answer = True
+    post.say(lambda t: t.post("a", "m", said("once")))
+    await post.delivery.drain()
+    assert post.states() == ["waiting"]
+    post.clock.now += timedelta(minutes=5)
+    await post.delivery.drain()
+    assert post.wall.log == ["a: once"]
+    assert post.states() == ["sent"]
+
+
+@pytest.mark.parametrize("sent_before_the_crash", [False, True])
+async def test_a_sender_that_dies_is_taken_over_without_loss_or_double(
+    post: Post, sent_before_the_crash: bool
+) -> None:
+    post.say(lambda t: t.post("a", "m", said("once")))
+    with post.database.write() as connection:
+        (claimed,) = outbox.claim(connection, post.clock())
+    if sent_before_the_crash:
+        await post.wall.post(
+            Place.model_validate(claimed.place), claimed.message_key, said("once"), None
+        )
+    # …and the process is gone before it could record it
+    other = post.sender()
+    await other.drain()
+    assert post.states() == ["sending"]  # the lease still holds
+    post.clock.now += outbox.LEASE + timedelta(seconds=1)
+    await other.drain()
+    assert post.wall.log == ["a: once"]
+    assert post.states() == ["sent"]
+
+
+async def test_two_senders_never_send_the_same_row(post: Post) -> None:
+    for n in range(40):
+        post.say(lambda t, n=n: t.post(f"c{n % 7}", f"m{n}", said(str(n))))  # type: ignore[misc]
+    senders = [post.sender(), post.sender(), post.delivery]
+    for _ in range(40):
+        await asyncio.gather(*(s.drain() for s in senders))
+    assert len(post.wall.log) == 40
+    assert set(post.states()) == {"sent"}
+
+
+async def test_an_unknown_fault_is_tried_again_and_then_given_up(post: Post) -> None:
+    def broken(channel: str, words: str) -> DeliveryError:
+        raise RuntimeError("a bug")
+
+    post.wall.fail = broken
+    post.say(lambda t: t.post("a", "m", said("never")))
+    for _ in range(20):
+        await post.delivery.drain()
+        post.clock.now += timedelta(hours=1)
+    assert post.states() == ["dead"]
+
+
+async def test_what_is_rolled_back_is_never_said(post: Post) -> None:
+    def work(turn: Turn) -> None:
+        turn.post("a", "m", said("never"))
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        post.say(work)
+    await post.delivery.drain()
+    assert post.wall.log == []
