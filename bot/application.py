@@ -20,6 +20,7 @@ from handlers.deadlines import run_due
 from scheduler.clockwork import Clockwork, Job
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.tidy import tidy
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,8 @@ def put_together(
                 "read-bills",
                 loaded.policy.schedule.read_bills_at,
                 lambda: str(daily_round(database, loaded, kernel.places, clock)),
-            )
+            ),
+            Job("tidy", ("03:30",), lambda: tidy(database, clock())),
         ],
         lambda: run_due(database, loaded, kernel.places, clock),
         delivery.wake,

@@ -80,7 +80,13 @@ def parse_policy(text: str, name: str = "app.yaml") -> Policy:
         policy = Policy.model_validate(data)
     except ValidationError as error:
         seen: set[tuple[Where, str]] = set()
-        for item in error.errors(include_url=False):
+        items = error.errors(include_url=False)
+        for item in items:
+            if item["type"] == "too_short" and any(
+                len(o["loc"]) > len(item["loc"]) and o["loc"][: len(item["loc"])] == item["loc"]
+                for o in items
+            ):
+                continue  # it is only short of the entries that have errors of their own
             where = _known(item["loc"], marks)
             message = _sentence(dict(item), where)
             if (where, message) not in seen:

@@ -65,7 +65,9 @@ class Found:
     ``observed``, ``expected``, ``lower``, ``upper`` and ``score`` are of the last anomalous day, in
     ``unit``. ``impact`` is the money beyond the expected value since the start (negative when less was
     spent), ``impact_by_month_end`` the same if it goes on to the end of the month; both in ``currency``.
-    ``ongoing`` is False when the series was back inside its band for the policy's quiet days by then.
+    ``ongoing`` is False when the series was back inside its band for the policy's quiet days by then;
+    ``settled`` then says that it did not go back: the new level became what is expected.
+    For a changed resource mix, ``impact`` is the money that moved; for quality it is zero.
     """
 
     signal: Signal
@@ -88,3 +90,4 @@ class Found:
     history: tuple[DayPoint, ...] = ()
     allocation: dict[Dimension, str] = field(default_factory=dict)
     is_new_series: bool = False
+    settled: bool = False

@@ -80,7 +80,9 @@ def fill(
     last = max(row["day"] for row in rows)
     for bill, currency in {(row["bill"], row["currency"]) for row in rows}:
         through = (complete_through or {}).get(bill)
-        micros = sum(r["cost_micros"] for r in rows if (r["bill"], r["currency"]) == (bill, currency))
+        micros = sum(
+            r["cost_micros"] for r in rows if (r["bill"], r["currency"]) == (bill, currency)
+        )
         connection.execute(
             insert(BillPeriod),
             {

@@ -1,0 +1,90 @@
+"""``sandrail detect``: the anomalies as of a day and why, without posting."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.start import fail, out, started
+
+if TYPE_CHECKING:
+    from guardrails.detection.found import Found
+    from guardrails.policy.model import Policy
+    from storage.database import Database
+
+
+def detect_command(
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="The day to look from, such as 2026-11-20."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="the policy; SANDRAIL_CONFIG or app.yaml")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All findings as JSON, with their history.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what was over before the policy's news_days.")
+    ] = False,
+) -> None:
+    """Find anomalies as of a day and say why, without posting.
+
+    Looks at the bill as `sandrail ingest` last read it. Without --as-of the day is today, or the newest
+    day of the bill when that is older.
+    """
+    asked = _day(as_of)
+    with started(config) as start:
+        policy = start.loaded.policy
+        day, found = _find(start.database, policy, asked)
+    if as_json:
+        from pydantic import TypeAdapter
+
+        from guardrails.detection.found import Found
+
+        typer.echo(TypeAdapter(list[Found]).dump_json(found, indent=2).decode())
+        return
+    news = day - timedelta(days=policy.alerts.news_days)
+    told = [f for f in found if everything or f.ongoing or f.last_on >= news]
+    _show(told, len(found) - len(told), day)
+
+
+def _find(database: "Database", policy: "Policy", asked: date | None) -> tuple[date, list["Found"]]:
+    """The day that is looked from, and the findings. Ends the command when there is no bill."""
+    from handlers.find_anomalies import find_anomalies
+    from storage.series import MissingRateError, newest_day
+
+    with database.read() as connection:
+        newest = newest_day(connection)
+        if newest is None:
+            raise fail("No bill has been read yet: run sandrail ingest first.")
+        day = asked or min(datetime.now(UTC).astimezone(policy.workspace.zone).date(), newest)
+        try:
+            return day, find_anomalies(connection, policy, day)
+        except MissingRateError as error:
+            raise fail(str(error)) from None
+
+
+def _show(found: list["Found"], older: int, day: date) -> None:
+    from bot.cli.detect_text import as_text
+
+    if not found:
+        out.print(f"No anomalies as of {day:%A, %-d %B %Y}: all is as expected.", markup=False)
+    for one in found:
+        out.print(as_text(one), soft_wrap=True, end="\n\n")
+    if found:
+        going = sum(f.ongoing for f in found)
+        noun = "anomaly" if len(found) == 1 else "anomalies"
+        out.print(f"{len(found)} {noun} as of {day:%A, %-d %B %Y}, {going} still going on.")
+    if older:
+        out.print(f"{older} more ended before that; --all shows them.")
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise fail(f"“{text}” is not a day; write it as 2026-11-20.") from None

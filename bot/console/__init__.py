@@ -1,0 +1,1 @@
+"""The local console: a workspace in the browser, on this machine only."""

@@ -1,0 +1,258 @@
+// A list of messages: draws them, keeps them up to date in place, keeps the reader's place.
+
+import { pressIn } from "./actions.js";
+import { fillBlocks } from "./blocks.js";
+import { el, icon } from "./dom.js";
+import { dayKey, dayWords, highlightYou, plural, timeNode } from "./text.js";
+
+const AT_END = 80;
+
+/** One column of messages, in a channel or in a thread. */
+export class MessageList {
+  /** `openThread(id)` is called for a root's replies; without it, this is a thread's own list. */
+  constructor({ container, scroller, level, openThread = null }) {
+    Object.assign(this, { container, scroller, level, openThread });
+    this.entries = new Map();
+    this.newFrom = null;
+    this.extras = [];
+    container.addEventListener("keydown", (event) => this.#keys(event));
+    container.addEventListener("focusin", (event) => {
+      const article = event.target.closest?.("article");
+      if (article) this.#rove(article);
+    });
+  }
+
+  get newest() {
+    return Math.max(0, ...this.entries.keys());
+  }
+
+  get oldest() {
+    return Math.min(...this.entries.keys());
+  }
+
+  /** Shows these messages and no others; those from id `newFrom` on stand below a line that says so. */
+  reset(messages, newFrom = null) {
+    this.entries.clear();
+    this.newFrom = newFrom;
+    this.container.replaceChildren();
+    for (const message of messages) this.#add(message);
+    this.#arrange();
+  }
+
+  /** Adds older messages above without moving what is read. */
+  prepend(messages) {
+    this.keepPlace(() => {
+      for (const message of messages) if (!this.entries.has(message.id)) this.#add(message);
+      this.#arrange();
+    });
+  }
+
+  /** Shows a message's newest state; returns "new", "changed" or null when it was known. */
+  upsert(message) {
+    const entry = this.entries.get(message.id);
+    if (!entry) {
+      this.keepPlace(() => { this.#add(message); this.#arrange(); });
+      return "new";
+    }
+    const changed = entry.message.revision !== message.revision;
+    if (entry.message.revision > message.revision) return null;
+    entry.message = { ...entry.message, ...message };
+    this.keepPlace(() => this.#fill(entry));
+    if (changed) flash(entry.node);
+    return changed ? "changed" : null;
+  }
+
+  /** Nodes that stand between the messages, each after the message with the id `after`. */
+  setExtras(extras) {
+    this.extras = extras;
+    this.#arrange();
+  }
+
+  /** Takes over how many replies a root has. */
+  setReplies({ id, replies, last_reply_at }) {
+    const entry = this.entries.get(id);
+    if (!entry) return;
+    Object.assign(entry.message, { replies, last_reply_at });
+    this.keepPlace(() => this.#replies(entry));
+  }
+
+  node(id) {
+    return this.entries.get(id)?.node ?? null;
+  }
+
+  get atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight < AT_END;
+  }
+
+  toEnd(smooth = false) {
+    this.scroller.scrollTo({
+      top: this.scroller.scrollHeight, behavior: smooth ? "smooth" : "instant",
+    });
+  }
+
+  /** Changes the list while what the reader sees stays where it is, or the end stays in view. */
+  keepPlace(change) {
+    if (this.atEnd) {
+      change();
+      this.toEnd();
+      return;
+    }
+    const top = this.scroller.getBoundingClientRect().top;
+    const anchor = [...this.container.querySelectorAll("article")].find(
+      (a) => a.getBoundingClientRect().bottom > top + 1);
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) {
+      this.scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+    }
+  }
+
+  /** Brings a message into view, marks it for a moment and gives it the focus. */
+  reveal(id) {
+    const node = this.node(id);
+    if (!node) return false;
+    node.scrollIntoView({ block: "center", behavior: "instant" });
+    this.#rove(node);
+    node.focus({ preventScroll: true });
+    flash(node);
+    return true;
+  }
+
+  /** Moves the focus to the next or previous message; from nowhere to the newest in view. */
+  step(by) {
+    const articles = [...this.container.querySelectorAll("article")];
+    if (!articles.length) return;
+    const here = articles.indexOf(document.activeElement?.closest("article"));
+    const to = here < 0 ? articles.length - 1 : here + by;
+    const next = articles[Math.min(Math.max(to, 0), articles.length - 1)];
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
+  }
+
+  #add(message) {
+    const body = el("div", { class: "body" });
+    const head = el("header", { class: "message-head" });
+    const replies = el("div", { class: "replies-line" });
+    const node = el("article", { class: "message", tabindex: "-1", data: { id: message.id } },
+      el("img", { class: "avatar", src: "/console/static/icon.svg", alt: "", width: 36, height: 36 }),
+      el("div", { class: "content" }, head, body, replies, el("div", { class: "after" })));
+    const entry = { message, node, body, head, replies };
+    entry.press = pressIn({
+      channel: message.channel, thread: message.thread_id, node: () => this.node(message.id),
+    });
+    this.entries.set(message.id, entry);
+    this.#fill(entry);
+  }
+
+  #fill(entry) {
+    const { message, node, body, head } = entry;
+    node.className = `message tone-${message.content.tone}`;
+    node.dataset.revision = message.revision;
+    node.setAttribute("aria-label", message.content.summary);
+    const address = `#/channel/${encodeURIComponent(message.channel)}/${message.id}`;
+    head.replaceChildren(
+      el("span", { class: "author" }, "Sandrail"), el("span", { class: "chip" }, "app"),
+      el("a", { class: "permalink", href: address }, timeNode(message.posted_at)),
+      message.edited_at
+        ? el("span", { class: "edited" }, "edited ", timeNode(message.edited_at, { withDay: true }))
+        : "");
+    body.classList.toggle("framed", isFramed(message.content));
+    fillBlocks(body, message.content.blocks, message.charts, {
+      level: this.level, press: entry.press,
+    });
+    highlightYou(body);
+    this.#replies(entry);
+  }
+
+  #replies({ message, replies }) {
+    if (!this.openThread) return;
+    const focused = replies.contains(document.activeElement);
+    const open = () => this.openThread(message.id);
+    if (!message.replies) {
+      replies.replaceChildren();
+      return;
+    }
+    replies.replaceChildren(el("button", { type: "button", class: "replies", on: { click: open } },
+      icon("reply", 16), el("span", { class: "replies-count" }, plural(message.replies, "reply", "replies")),
+      el("span", { class: "replies-last" }, "last ", timeNode(message.last_reply_at, { withDay: true }))));
+    if (focused) replies.firstElementChild.focus({ preventScroll: true });
+  }
+
+  /** Puts the messages in order, with the days and the line above what is new between them. */
+  #arrange() {
+    const nodes = [];
+    let day = "";
+    let line = this.newFrom;
+    const extras = [...this.extras];
+    for (const id of [...this.entries.keys()].sort((a, b) => a - b)) {
+      while (extras.length && extras[0].after < id) nodes.push(extras.shift().node);
+      const { message, node } = this.entries.get(id);
+      const key = dayKey(message.posted_at);
+      if (key !== day) nodes.push(this.#separator(key, message.posted_at));
+      day = key;
+      if (line !== null && id >= line) {
+        nodes.push(el("div", { class: "news-line", role: "separator" }, el("span", {}, "New")));
+        line = null;
+      }
+      nodes.push(node);
+    }
+    nodes.push(...extras.map((extra) => extra.node));
+    sync(this.container, nodes);
+    const articles = nodes.filter((n) => n.matches("article"));
+    articles.forEach((article, i) => {
+      article.setAttribute("aria-posinset", i + 1);
+      article.setAttribute("aria-setsize", articles.length);
+    });
+    if (!this.container.querySelector('article[tabindex="0"]')) {
+      articles.at(-1)?.setAttribute("tabindex", "0");
+    }
+  }
+
+  #separator(key, iso) {
+    const there = this.container.querySelector(`.day[data-day="${CSS.escape(key)}"]`);
+    return there ?? el("div", { class: "day", role: "separator", data: { day: key } },
+      el("span", {}, dayWords(iso)));
+  }
+
+  #rove(article) {
+    for (const other of this.container.querySelectorAll('article[tabindex="0"]')) {
+      if (other !== article) other.setAttribute("tabindex", "-1");
+    }
+    article.setAttribute("tabindex", "0");
+  }
+
+  #keys(event) {
+    if (event.target.tagName !== "ARTICLE") return;
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 1, PageUp: -1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      this.step(by);
+    } else if (event.key === "Enter" && this.openThread) {
+      event.preventDefault();
+      this.openThread(Number(event.target.dataset.id));
+    }
+  }
+}
+
+/** A message that is only words needs no frame. */
+function isFramed(content) {
+  const plain = content.blocks.every((b) => b.kind === "paragraph" || b.kind === "small");
+  return !(plain && content.tone === "neutral");
+}
+
+/** Makes `parent` have exactly these children; those that are in place are not touched. */
+function sync(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, i) => {
+    if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
+  });
+}
+
+function flash(node) {
+  node.classList.remove("flash");
+  void node.offsetWidth; // starts the animation again
+  node.classList.add("flash");
+  setTimeout(() => node.classList.remove("flash"), 1800);
+}

@@ -1,0 +1,1 @@
+"""Slack: everything that knows its API, its limits and its traps."""

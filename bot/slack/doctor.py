@@ -1,0 +1,165 @@
+"""What is wrong with the connection to Slack, and how to mend each: for ``sandrail doctor``."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.settings import SlackSettings
+from bot.slack.calls import Calls
+from bot.slack.errors import typed
+from bot.slack.scopes import SCOPES
+from bot.surface import DeliveryError
+from storage.policy_file import LoadedPolicy
+
+State = Literal["ok", "warning", "wrong"]
+#: State, what was found, how to mend it.
+Found = tuple[State, str, str]
+
+_SKEW = 60  # seconds that our clock and Slack's may be apart before it is said
+
+
+async def check_slack(settings: SlackSettings, loaded: LoadedPolicy) -> list[Found]:
+    """Looks at token, scopes, clock, channels, user groups and Socket Mode; raises nothing."""
+    calls = Calls(settings)
+    try:
+        return [found async for found in _checks(calls, settings, loaded)]
+    finally:
+        await calls.close()
+
+
+async def _checks(
+    calls: Calls, settings: SlackSettings, loaded: LoadedPolicy
+) -> AsyncIterator[Found]:
+    await calls.session()
+    try:
+        answer = await calls.client.api_call("auth.test")
+    except Exception as error:
+        yield "wrong", typed(error, writes=False, channel="").reason, ""
+        return
+    yield "ok", f"Slack accepts the bot token: {answer.get('user')} in {answer.get('team')}.", ""
+    headers = {str(k).lower(): str(v) for k, v in dict(answer.headers).items()}
+    for found in (*_scopes(headers), *_clock(headers)):
+        yield found
+    async for found in _channels(calls, loaded):
+        yield found
+    async for found in _groups(calls, loaded):
+        yield found
+    if settings.app_token:
+        yield await _socket(settings)
+
+
+def _scopes(headers: dict[str, str]) -> list[Found]:
+    given = {s.strip() for s in headers.get("x-oauth-scopes", "").split(",") if s.strip()}
+    if not given:
+        return []
+    missing = sorted(set(SCOPES) - given)
+    mend = "Add it under OAuth & Permissions and install the app again."
+    if not missing:
+        return [("ok", f"The Slack app has its {len(SCOPES)} scopes.", "")]
+    return [("wrong", f"The scope {s} is missing: the bot {SCOPES[s]}.", mend) for s in missing]
+
+
+def _clock(headers: dict[str, str]) -> list[Found]:
+    try:
+        apart = (datetime.now(UTC) - parsedate_to_datetime(headers["date"])).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return []
+    if abs(apart) <= _SKEW:
+        return [("ok", "This machine's clock agrees with Slack's.", "")]
+    said = f"This machine's clock is {abs(apart):.0f} seconds {'ahead' if apart > 0 else 'behind'}."
+    return [
+        ("wrong", said, "Slack's requests are refused from 300 seconds on: set the clock by NTP.")
+    ]
+
+
+async def _channels(calls: Calls, loaded: LoadedPolicy) -> AsyncIterator[Found]:
+    wanted = {n: c.slack for n, c in loaded.policy.channels.items() if c.slack}
+    if not wanted:
+        yield (
+            "wrong",
+            "No channel of the policy is in Slack.",
+            "Give each under channels its slack: '#name'.",
+        )
+        return
+    try:
+        known = await _listed(calls)
+    except DeliveryError as error:
+        yield "wrong", f"The channels cannot be listed. {error.reason}", ""
+        return
+    for name, slack in wanted.items():
+        channel = known.get(slack)
+        mend = f"Invite it: write /invite @Sandrail in {slack}."
+        if channel is None:
+            yield "wrong", f"The bot sees no channel {slack} ({name}).", f"Check its name. {mend}"
+        elif channel.get("is_archived"):
+            yield (
+                "wrong",
+                f"The channel {slack} ({name}) is archived.",
+                "Unarchive it or name another.",
+            )
+        elif not channel.get("is_member"):
+            yield "wrong", f"The bot is not in {slack} ({name}).", mend
+        else:
+            yield "ok", f"The bot is in {slack} ({name}).", ""
+
+
+async def _listed(calls: Calls) -> dict[str, dict[str, Any]]:
+    """The channels that the bot sees, by id and by ``#name``."""
+    known: dict[str, dict[str, Any]] = {}
+    cursor: str | None = None
+    while True:
+        answer = await calls.read(
+            "conversations.list",
+            types="public_channel,private_channel",
+            exclude_archived=False,
+            limit=1000,
+            cursor=cursor,
+        )
+        for channel in answer.get("channels") or []:
+            known[str(channel["id"])] = known[f"#{channel['name']}"] = channel
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+        if cursor is None:
+            return known
+
+
+async def _groups(calls: Calls, loaded: LoadedPolicy) -> AsyncIterator[Found]:
+    wanted = sorted({g for m in loaded.policy.roles.values() for g in m.slack_groups})
+    if not wanted:
+        return
+    try:
+        answer = await calls.read("usergroups.list")
+    except DeliveryError as error:
+        mend = "User groups need a paid plan; give the roles e-mails instead."
+        yield "wrong", f"The user groups cannot be read. {error.reason}", mend
+        return
+    known = {
+        str(g.get(k, "")).casefold()
+        for g in answer.get("usergroups") or []
+        for k in ("id", "handle")
+    }
+    for group in wanted:
+        if group.lstrip("@").casefold() in known:
+            yield "ok", f"The user group {group} exists.", ""
+        else:
+            yield (
+                "wrong",
+                f"There is no user group {group}.",
+                "Check its handle in the policy's roles.",
+            )
+
+
+async def _socket(settings: SlackSettings) -> Found:
+    client = AsyncWebClient(base_url=settings.api_url, timeout=10, retry_handlers=[])
+    try:
+        await client.apps_connections_open(app_token=settings.app_token or "")
+    except SlackApiError as error:
+        code = error.response.get("error")
+        mend = "Make an app-level token with connections:write and turn Socket Mode on."
+        return "wrong", f"Slack does not accept SLACK_APP_TOKEN ({code}).", mend
+    except Exception as error:
+        return "wrong", f"Socket Mode cannot be reached: {error}", ""
+    return "ok", "Socket Mode can be opened.", ""

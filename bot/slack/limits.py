@@ -1,0 +1,84 @@
+"""Block Kit's limits (docs.slack.dev/reference/block-kit) and cutting words to fit them."""
+
+import re
+from collections.abc import Callable
+
+BLOCKS = 50
+MESSAGE = (
+    12_000  # Slack refuses at about 13,200 (msg_blocks_too_long); the rest is for its own count
+)
+SECTION = 3000
+FIELDS = 10
+FIELD = 2000
+HEADER = 150
+CONTEXT = 2000
+ACTIONS = 25
+BUTTON = 75
+VALUE = 2000
+URL = 3000
+ID = 255
+OPTIONS = 100
+OPTION = 75
+OPTION_VALUE = 150
+PLACEHOLDER = 150
+ALT = 2000
+UPLOAD_ALT = 1000  # alt_txt of files.getUploadURLExternal: alt_txt_too_large
+TITLE = 2000
+MODAL_BLOCKS = 100
+MODAL_TITLE = 24
+PRIVATE_METADATA = 3000
+LABEL = 2000
+INPUT = 3000
+CONFIRM_TITLE = 100
+CONFIRM_TEXT = 300
+CONFIRM_BUTTON = 30
+TEXT = 3000  # top-level text; Slack cuts at 40,000, a notification shows far less
+
+_AMOUNT = re.compile(r"^[-−+(]?[$€£¥]?[\d.,]*[$€£¥%]?$|^[A-Z]{3}$|^[A-Z]{0,3}\$[\d.,]+[KMB]?$")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def clean(words: str) -> str:
+    """The words without control characters and lone surrogates, which Slack and JSON refuse."""
+    return _CONTROL.sub("", words)
+
+
+def size(words: str) -> int:
+    """How long Slack may take the words to be: UTF-16 units, never fewer than characters."""
+    return len(words.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def clip(words: str, limit: int, measure: Callable[[str], int] = size) -> str:
+    """The words, cut so that ``measure`` of them is at most ``limit``.
+
+    Cut at the end of a word, with an ellipsis, and never inside an amount: ``cost $30,412 a day``
+    becomes ``cost …``, not ``cost $30,…`` and not ``cost $30,412 …`` with its unit gone.
+    """
+    if measure(words) <= limit:
+        return words
+    if limit < 1:
+        return ""
+    low, high = 0, len(words)
+    while low < high:  # the longest beginning that fits with its ellipsis
+        middle = (low + high + 1) // 2
+        if measure(words[:middle] + "…") <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    kept = words[:low]
+    at_a_word = words[low : low + 1].isspace()
+    end = len(kept) if at_a_word else max(kept.rfind(" "), kept.rfind("\n"))
+    if end < 1:  # one long word: nothing better than to cut it, though not inside a number
+        return kept.rstrip("0123456789.,$€£¥-") + "…"
+    kept = kept[:end].rstrip()
+    for _ in range(6):  # an amount may be several words: 12 345 678 USD
+        before, _, last = kept.rpartition(" ")
+        if not _AMOUNT.match(last):
+            break
+        kept = before.rstrip()
+    return f"{kept} …" if kept and measure(f"{kept} …") <= limit else f"{kept}…"
+
+
+def one_line(words: str, limit: int, empty: str = "–") -> str:
+    """Words for a label: cleaned, on one line, cut, never empty (Slack refuses empty text)."""
+    return clip(" ".join(clean(words).split()), limit) or empty

@@ -1,0 +1,168 @@
+"""What Slack sends when someone does something, as what the handlers understand."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.slack.controls import pressed
+from bot.slack.forms import Opened, submitted
+from bot.slack.limits import clean
+from handlers.conversation import Actor, Interaction, Kind, Place
+
+_MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
+_LINK = re.compile(r"<(?:[a-z]+:[^|>]*)\|([^>]+)>|<([a-z]+:[^>]*)>")
+_LONGEST = 3000  # characters of one input
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One thing that someone did in Slack, and how they can be answered."""
+
+    kind: Kind
+    name: str
+    delivery_id: str
+    user: str
+    user_name: str
+    subject: str = ""
+    version: int = 1
+    inputs: dict[str, str] = field(default_factory=dict)
+    channel: str = ""
+    thread: str | None = None
+    trigger: str = ""
+    response_url: str = ""
+    fields: tuple[str, ...] = ()
+
+    def interaction(self, actor: Actor, tenant: str) -> Interaction:
+        """The same for a handler."""
+        return Interaction(
+            delivery_id=self.delivery_id,
+            kind=self.kind,
+            name=self.name,
+            subject=self.subject,
+            version=self.version,
+            inputs=self.inputs,
+            actor=actor,
+            place=Place(surface="slack", tenant=tenant, channel=self.channel, thread=self.thread),
+        )
+
+    @property
+    def opened(self) -> Opened:
+        """Where a form that this opens belongs."""
+        return Opened(self.channel, self.thread)
+
+
+class PayloadError(ValueError):
+    """Signed by Slack, but not of a shape that this bot sends or knows."""
+
+
+def from_press(body: dict[str, Any]) -> Asked:
+    """A ``block_actions`` payload: a button or a menu."""
+    actions = body.get("actions") or []
+    if not actions or not isinstance(actions[0], dict):
+        raise PayloadError("a press without an action")
+    user = _dict(body, "user")
+    what = pressed(actions[0])
+    container = _dict(body, "container")
+    message = _dict(body, "message")
+    channel = container.get("channel_id") or _dict(body, "channel").get("id") or ""
+    thread = container.get("thread_ts") or message.get("thread_ts")
+    return Asked(
+        kind="press",
+        name=clean(what.action),
+        delivery_id=_delivery("press", body, str(actions[0].get("action_id", ""))),
+        user=_required(user, "id"),
+        user_name=str(user.get("name") or user.get("username") or ""),
+        subject=clean(what.subject)[:_LONGEST],
+        version=what.version,
+        inputs={} if what.choice is None else {"choice": clean(what.choice)},
+        channel=str(channel),
+        thread=str(thread) if thread else None,
+        trigger=str(body.get("trigger_id") or ""),
+        response_url=str(body.get("response_url") or ""),
+    )
+
+
+def from_submission(body: dict[str, Any]) -> Asked:
+    """A ``view_submission`` payload: a form that was filled in."""
+    user = _dict(body, "user")
+    try:
+        form = submitted(_dict(body, "view"))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise PayloadError(f"a form that cannot be read: {type(error).__name__}") from error
+    return Asked(
+        kind="submission",
+        name=clean(form.action),
+        delivery_id=_delivery("submission", body, str(_dict(body, "view").get("hash", ""))),
+        user=_required(user, "id"),
+        user_name=str(user.get("name") or user.get("username") or ""),
+        subject=clean(form.subject)[:_LONGEST],
+        version=form.version,
+        inputs={k: v[:_LONGEST] for k, v in form.inputs.items()},
+        channel=form.opened.channel,
+        thread=form.opened.thread,
+        trigger=str(body.get("trigger_id") or ""),
+        fields=form.fields,
+    )
+
+
+def from_command(body: dict[str, Any]) -> Asked:
+    """A slash command. Its text is what was typed; Slack has escaped ``& < >`` in it."""
+    return Asked(
+        kind="command",
+        name=str(body.get("command") or "").lstrip("/"),
+        delivery_id=_delivery("command", body, ""),
+        user=_required(body, "user_id"),
+        user_name=str(body.get("user_name") or ""),
+        inputs={"text": typed(str(body.get("text") or ""))},
+        channel=str(body.get("channel_id") or ""),
+        trigger=str(body.get("trigger_id") or ""),
+        response_url=str(body.get("response_url") or ""),
+    )
+
+
+def from_mention(body: dict[str, Any], bot_user: str) -> Asked:
+    """An ``app_mention`` event: a command in a thread, where slash commands do not run."""
+    event = _dict(body, "event")
+    said = _MENTION.sub(
+        lambda m: " " if m[0].startswith(f"<@{bot_user}") else m[0], str(event.get("text") or "")
+    )
+    name, _, rest = typed(said).partition(" ")
+    thread = event.get("thread_ts")
+    return Asked(
+        kind="command",
+        name=name.lstrip("/").lower() or "help",
+        delivery_id=_required(body, "event_id"),
+        user=_required(event, "user"),
+        user_name="",
+        inputs={"text": rest.strip()},
+        channel=str(event.get("channel") or ""),
+        thread=str(thread) if thread else None,
+    )
+
+
+def typed(text: str) -> str:
+    """What a person typed: Slack's escapes and automatic links undone, on one line."""
+    text = _LINK.sub(lambda m: m[1] or m[2], text)
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return " ".join(clean(text).split())[:_LONGEST]
+
+
+def _delivery(kind: str, body: dict[str, Any], what: str) -> str:
+    """The same for the same bytes sent again; another click has another trigger."""
+    trigger = body.get("trigger_id")
+    told = f"{kind}|{trigger}|{what}" if trigger else json.dumps(body, sort_keys=True)
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def _dict(body: dict[str, Any], key: str) -> dict[str, Any]:
+    value = body.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _required(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise PayloadError(f"a payload without {key}")
+    return value

@@ -1,0 +1,26 @@
+"""What the Slack app asks for, and why: nothing that is not used."""
+
+#: Bot token scope → what it is for.
+SCOPES: dict[str, str] = {
+    "app_mentions:read": "hears commands in threads, where slash commands do not run",
+    "channels:history": "looks whether a message arrived when Slack's answer to it was lost",
+    "channels:read": "finds a channel that the policy calls by its name",
+    "chat:write": "posts and edits alerts",
+    "commands": "has the slash commands",
+    "files:read": "waits until an uploaded chart can be shown",
+    "files:write": "uploads charts",
+    "groups:history": "the same as channels:history in private channels",
+    "groups:read": "the same as channels:read for private channels",
+    "usergroups:read": "reads who is in the user groups that have roles",
+    "users:read": "tells members from guests, strangers and deactivated accounts",
+    "users:read.email": "knows who someone is by e-mail, and whom to mention",
+}
+
+#: What the app hears. Nothing that people write to each other.
+EVENTS = ("app_mention", "app_uninstalled", "tokens_revoked")
+
+COMMANDS = {
+    "/spend": "What experiments cost, how fast, and until when the budget lasts",
+    "/sandbox": "Ask for a sandbox, see and close your own",
+    "/council": "The weekly experiment council",
+}

@@ -1,0 +1,324 @@
+"""From matrices to findings: which days are worth a message, and what they amount to."""
+
+from calendar import monthrange
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guardrails.detection.bands import SCORE_CAP, Bands, Tuning, bands
+from guardrails.detection.episodes import Episode, episodes
+from guardrails.detection.found import DayPoint, Direction, Found
+from guardrails.detection.series import SeriesMatrix, since_first_activity
+from guardrails.detection.severity import rank, severity
+from guardrails.policy.alerts import Detection
+
+#: A series without a past is worth a message from this many times the policy's ``min_impact`` a day.
+NEW_SERIES = 5
+#: Relative change from which a quality metric is worth a message: 0.92 → 0.90 is a lot, unlike in money.
+QUALITY_CHANGE = 0.02
+#: Share of a team's spend that must have moved to other resources.
+MIX_CHANGE = 0.10
+#: The share of the half width within which a day counts as back to normal: no flicker at the edge.
+CALM = 0.5
+#: So many days after an episode a way back to what was normal before it is no finding.
+RETURN_DAYS = 60
+#: Days before and after an episode that its history shows.
+SHOWN = 42
+SHOWN_AFTER = 14
+#: Days that say what an ongoing episode costs a day.
+RECENT = 3
+
+
+def find(
+    matrix: SeriesMatrix, settings: Detection, as_of: date, tuning: Tuning | None = None
+) -> list[Found]:
+    """All findings of one matrix as of a day, without drivers; days after ``as_of`` do not count.
+
+    An anomalous day is outside the band, differs by ``min_change`` and is worth ``min_impact``. A day that
+    is not complete can only be too high. Days that follow each other with fewer than ``quiet_days``
+    calm days between are one finding.
+    """
+    steps = sum(day <= as_of for day in matrix.days)
+    if not steps or not matrix.scopes:
+        return []
+    tuning = tuning or Tuning(spread=settings.history_days)
+    judged = _judge(matrix, settings, steps, tuning)
+    found: list[Found] = []
+    for row in range(len(matrix.scopes)):
+        for direction, episode in _of_series(judged, row, matrix.watched[row], settings.quiet_days):
+            found.append(_found(matrix, judged, row, direction, episode, settings))
+    return found
+
+
+def in_order(found: Iterable[Found]) -> list[Found]:
+    """The worst first: by severity, then by money."""
+    return sorted(
+        found,
+        key=lambda f: (-rank(f.severity), -abs(f.impact), f.signal, f.scope, f.started_on),
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Series × days: what was seen, what was expected, which days are anomalous."""
+
+    values: NDArray[np.float64]
+    bands: Bands
+    money: NDArray[np.float64]
+    up: NDArray[np.bool_]
+    down: NDArray[np.bool_]
+    calm: NDArray[np.bool_]
+    new: NDArray[np.bool_]
+
+
+def _judge(matrix: SeriesMatrix, settings: Detection, steps: int, tuning: Tuning) -> _Judged:
+    raw, worth = matrix.values[:, :steps], matrix.worth[:, :steps]
+    complete = matrix.complete[:, :steps]
+    values = since_first_activity(raw)
+    days = matrix.days[:steps]
+    # an incomplete day is no past to learn from; the newest days only, so nothing else changes
+    past = np.where(complete, values, np.nan)
+    result = bands(past, width=settings.band, tuning=tuning, recurs=_days_of_month(days))
+    score = np.where(
+        complete, result.score, _score_of(values, result.expected, result.upper, result.deviation)
+    )
+    result = Bands(result.expected, result.lower, result.upper, score, result.deviation)
+    new = np.zeros_like(complete)
+    if matrix.signal == "spend":
+        result, new = _with_new_series(raw, values, worth, result, settings, tuning)
+    excess = values - result.expected
+    money = excess * worth
+    with np.errstate(invalid="ignore", divide="ignore"):
+        change = np.abs(excess) / np.abs(result.expected)
+        worthwhile = change >= settings.min_change
+        if matrix.signal == "quality":
+            worthwhile = change >= min(settings.min_change, QUALITY_CHANGE)
+        elif matrix.signal == "resource-mix":
+            worthwhile &= np.abs(excess) >= MIX_CHANGE
+        if matrix.signal != "quality":
+            worthwhile &= np.abs(money) >= float(settings.min_impact)
+        up = (result.score > settings.band) & worthwhile
+        down = (result.score < -settings.band) & worthwhile & complete
+        calm = (np.abs(result.score) <= CALM * settings.band) | ~worthwhile
+    calm &= complete & ~np.isnan(result.score)
+    return _Judged(values, result, money, up, down, calm, new)
+
+
+def _score_of(
+    values: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The score of days that still grow: only what is above the band already counts."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = np.where(values > upper, (values - expected) / deviation, 0.0)
+    return np.where(
+        np.isnan(values) | np.isnan(expected), np.nan, np.clip(score, -SCORE_CAP, SCORE_CAP)
+    )
+
+
+def _with_new_series(
+    raw: NDArray[np.float64],
+    values: NDArray[np.float64],
+    worth: NDArray[np.float64],
+    result: Bands,
+    settings: Detection,
+    tuning: Tuning,
+) -> tuple[Bands, NDArray[np.bool_]]:
+    """Bands for series without a past: nothing is expected, up to what is worth a message for a new one.
+
+    A series is new while it has no band and the bill had days without it before, and when it comes
+    back after so long that nothing of it is remembered.
+    """
+    begun = ~np.isnan(values)
+    without = ((raw == 0) & ~begun).sum(axis=1, keepdims=True) >= tuning.min_points
+    first = begun.argmax(axis=1)[:, None]
+    age = np.arange(raw.shape[1])[None, :] - first
+    young = begun & without & np.isnan(result.expected) & (age < tuning.min_points)
+    forgotten = begun & (result.deviation == 0) & (result.expected == 0)
+    new = young | forgotten
+    limit = NEW_SERIES * float(settings.min_impact) / np.where(worth > 0, worth, np.nan)
+    limit = np.where(np.isnan(limit), np.inf, np.maximum(limit, 1e-9))
+    score = np.clip(values / limit * settings.band, -SCORE_CAP, SCORE_CAP)
+    zero = np.zeros_like(values)
+    return (
+        Bands(
+            np.where(new, zero, result.expected),
+            np.where(new, zero, result.lower),
+            np.where(new, limit, result.upper),
+            np.where(new, score, result.score),
+            np.where(new, limit / settings.band, result.deviation),
+        ),
+        new,
+    )
+
+
+def _days_of_month(days: tuple[date, ...]) -> tuple[NDArray[np.int64], ...]:
+    """Keys by which a jump may recur: the day of the month from its start, and its last days from its end."""
+    start = np.array([day.day for day in days], dtype=np.int64)
+    end = np.array([monthrange(day.year, day.month)[1] - day.day for day in days], dtype=np.int64)
+    return start, np.where(end < 5, end, -1)
+
+
+def _of_series(
+    judged: _Judged, row: int, watched: tuple[Direction, ...], quiet_days: int
+) -> list[tuple[Direction, Episode]]:
+    """The episodes of one series in both directions, without ways back to normal."""
+    masks = {"up": judged.up[row], "down": judged.down[row]}
+    calm = judged.calm[row]
+    pending: list[tuple[Direction, Episode]] = []
+    for direction in ("up", "down"):
+        mask = masks[direction]
+        if mask.any():
+            opposite = masks["down" if direction == "up" else "up"]
+            pending += [
+                (direction, e) for e in episodes(mask, (calm | opposite) & ~mask, quiet_days)
+            ]
+    accepted: list[tuple[Direction, Episode]] = []
+    for direction, episode in sorted(pending, key=lambda p: p[1].first):
+        before = [e for d, e in accepted if d != direction and e.first < episode.first]
+        columns = [
+            c
+            for c in range(episode.first, episode.last + 1)
+            if masks[direction][c] and not any(_returns(judged, row, c, e) for e in before)
+        ]
+        if columns:
+            accepted.append((direction, Episode(columns[0], columns[-1], episode.ongoing)))
+    return [(d, e) for d, e in accepted if d in watched]
+
+
+def _returns(judged: _Judged, row: int, column: int, before: Episode) -> bool:
+    """Whether the value of a day is inside the band that held when an earlier episode began."""
+    if column - before.last > RETURN_DAYS:
+        return False
+    lower, upper = judged.bands.lower[row, before.first], judged.bands.upper[row, before.first]
+    return bool(lower <= judged.values[row, column] <= upper)
+
+
+def _found(
+    matrix: SeriesMatrix,
+    judged: _Judged,
+    row: int,
+    direction: Direction,
+    episode: Episode,
+    settings: Detection,
+) -> Found:
+    first, last = episode.first, episode.last
+    sign = 1 if direction == "up" else -1
+    anomalous = (judged.up if direction == "up" else judged.down)[row]
+    money = np.nan_to_num(judged.money[row])
+    impact = float(money[first : last + 1].sum())
+    inside = np.flatnonzero(anomalous[: last + 1] & (np.arange(last + 1) >= first))
+    worst_day = float(money[inside].max() if sign > 0 else money[inside].min())
+    b, seen = judged.bands, judged.values[row]
+    score = float(np.abs(b.score[row, inside]).max())
+    expected = float(b.expected[row, last])
+    change = abs(float(seen[last]) - expected) / abs(expected) if expected else 1.0
+    by_month_end = impact
+    if episode.ongoing:
+        by_month_end += _rest_of_month(matrix, judged, row, inside, money)
+    return Found(
+        signal=matrix.signal,
+        scope=matrix.scopes[row],
+        direction=direction,
+        started_on=matrix.days[first],
+        last_on=matrix.days[last],
+        ongoing=episode.ongoing,
+        unit=matrix.unit,
+        observed=float(seen[last]),
+        expected=expected,
+        lower=float(b.lower[row, last]),
+        upper=float(b.upper[row, last]),
+        score=abs(float(b.score[row, last])),
+        severity=severity(
+            signal=matrix.signal,
+            direction=direction,
+            score=score,
+            width=settings.band,
+            money_a_day=_cents(worst_day),
+            impact=_cents(impact),
+            change=change,
+            min_impact=settings.min_impact,
+        ),
+        impact=_cents(impact),
+        impact_by_month_end=_cents(by_month_end),
+        currency=matrix.currency,
+        history=_history(matrix, judged, row, episode, anomalous),
+        allocation=matrix.allocations[row],
+        is_new_series=bool(judged.new[row, first]),
+        settled=not episode.ongoing and _settled(judged, row, direction, episode, settings),
+    )
+
+
+def _rest_of_month(
+    matrix: SeriesMatrix,
+    judged: _Judged,
+    row: int,
+    inside: NDArray[np.int64],
+    money: NDArray[np.float64],
+) -> float:
+    """What an episode costs from its newest day to the end of that month, if it goes on as it is.
+
+    Nothing when the newest complete day was no longer anomalous.
+    """
+    known = np.flatnonzero(~np.isnan(judged.values[row]))
+    newest = matrix.days[int(known[-1])]
+    whole = np.flatnonzero(
+        matrix.complete[row, : known[-1] + 1] & ~np.isnan(judged.values[row, : known[-1] + 1])
+    )
+    if whole.size and inside[-1] < whole[-1]:
+        return 0.0
+    counted = [c for c in inside.tolist() if matrix.complete[row, c]] or inside.tolist()
+    left = monthrange(newest.year, newest.month)[1] - newest.day
+    return float(money[counted[-RECENT:]].mean()) * left
+
+
+def _settled(
+    judged: _Judged, row: int, direction: Direction, episode: Episode, settings: Detection
+) -> bool:
+    """Whether the days after an episode are still outside the band that held when it began."""
+    after = judged.values[row, episode.last + 1 : episode.last + 1 + max(settings.quiet_days, 1)]
+    if not after.size or np.isnan(after).all():
+        return False
+    level = float(np.nanmedian(after))
+    if direction == "up":
+        return level > float(judged.bands.upper[row, episode.first])
+    return level < float(judged.bands.lower[row, episode.first])
+
+
+def _history(
+    matrix: SeriesMatrix,
+    judged: _Judged,
+    row: int,
+    episode: Episode,
+    anomalous: NDArray[np.bool_],
+) -> tuple[DayPoint, ...]:
+    """The days around an episode that have a value and a band, for its chart."""
+    b, points = judged.bands, []
+    end = min(judged.values.shape[1], episode.last + 1 + SHOWN_AFTER)
+    for column in range(max(0, episode.first - SHOWN), end):
+        observed, expected = judged.values[row, column], b.expected[row, column]
+        if np.isnan(observed) or np.isnan(expected):
+            continue
+        points.append(
+            DayPoint(
+                day=matrix.days[column],
+                observed=float(observed),
+                expected=float(expected),
+                lower=float(b.lower[row, column]),
+                upper=float(b.upper[row, column]),
+                score=abs(float(np.nan_to_num(b.score[row, column]))),
+                anomalous=bool(anomalous[column]) and episode.first <= column <= episode.last,
+                complete=bool(matrix.complete[row, column]),
+            )
+        )
+    return tuple(points)
+
+
+def _cents(money: float) -> Decimal:
+    return Decimal(f"{money:.2f}")

@@ -1,0 +1,39 @@
+"""Where the rows of one bill are: an Ibis table with its FOCUS columns found."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Columns that the reader of files adds to every row.
+FILE = "sandrail_file"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The charges of a bill as they stand, on the engine that holds them.
+
+    ``columns`` is FOCUS name → the table's own name; ``notes`` is what people should know about how
+    it was found, such as files that were left out.
+    """
+
+    name: str
+    backend: Any
+    table: Any
+    columns: dict[str, str]
+    has_files: bool = False
+    notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    exact: str = field(default="decimal(38, 18)")
+
+    @property
+    def on_duckdb(self) -> bool:
+        """True when the engine is the DuckDB of this process."""
+        return bool(self.backend.name == "duckdb")
+
+    def column(self, focus: str) -> Any | None:
+        """The column with this FOCUS name, or None when the bill lacks it."""
+        own = self.columns.get(focus)
+        return None if own is None else self.table[own]
+
+    def known(self, *focus: str) -> list[Any]:
+        """Those of the columns that the bill has, in order."""
+        return [c for name in focus if (c := self.column(name)) is not None]

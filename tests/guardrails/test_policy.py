@@ -1,0 +1,131 @@
+"""The policy: every error at once, each with its place, what is allowed and the nearest name."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from guardrails.authority import may, roles_of
+from storage.policy_file import (
+    PolicyRefusedError,
+    load_policy,
+    parse_policy,
+    policy_hash,
+    policy_schema,
+)
+from tests.conftest import POLICY
+
+ROOT = Path(__file__).parents[2]
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(PolicyRefusedError) as refused:
+        parse_policy(text)
+    return [str(e) for e in refused.value.errors]
+
+
+def test_the_demo_policy_is_valid_and_its_schema_is_up_to_date() -> None:
+    load_policy(ROOT / "app.yaml")
+    written = json.loads((ROOT / "docs" / "app.schema.json").read_text())
+    assert written == policy_schema(), "run: sandrail check --schema docs/app.schema.json"
+    first = (ROOT / "app.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=docs/app.schema.json"
+
+
+def test_all_errors_at_once_with_their_places() -> None:
+    text = """version: 1
+workspace: {name: X, time_zone: Europe/Berln, currency: USDD}
+bills:
+  - name: main
+    files: sample
+    costt: BilledCost
+    grain: dayy
+channels:
+  finops: {slack: "#x"}
+alerts:
+  default: finops
+allocation:
+  rules:
+    - name: a
+      when: {ServiceNam: foo}
+      set: {teem: x}
+"""
+    assert [e.split(": ", 2)[:2] for e in errors(text)] == [
+        ["app.yaml:2:22", "workspace.time_zone"],
+        ["app.yaml:2:47", "workspace.currency"],
+        ["app.yaml:6:5", "bills[0].costt"],
+        ["app.yaml:7:5", "bills[0].grain"],
+        ["app.yaml:15:14", "allocation.rules[0].when.ServiceNam"],
+        ["app.yaml:16:13", "allocation.rules[0].set.teem"],
+    ]
+    said = "\n".join(errors(text))
+    for near in ("Europe/Berlin?", "mean cost?", "mean day?", "mean ServiceName?", "mean team?"):
+        assert near in said
+    assert "Allowed: day, hour." in said
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "sentence"),
+    [
+        ("default: finops|default: finop", "alerts.default", "no channel is called finop; did you mean finops?"),
+        ("channel: ml-search|channel: nowhere", "teams.search.channel", "no channel is called nowhere"),
+        ("to: [finops]|to: [fin]", "alerts.routes[1].to[0]", "no channel is called fin; did you mean finops?"),
+        ("team: search}\n  - {email: lead|team: serch}\n  - {email: lead", "people[0].team", "did you mean search?"),
+        ("version: 1|version: 2", "version", "Allowed: 1."),
+        ("flood: 4|flood: many", "alerts.flood", "must be a whole number (it is 'many')"),
+        ("flood: 4|flood: 0", "alerts.flood", "greater than or equal to 1"),
+        ("{email: finops@|{email: finops(at)", "people[2].email", "must be an e-mail address"),
+        ("slack: C0FINOPS1|slack: Finance!", "channels.finops.slack", "pattern"),
+        ("engineer: {emails|enginer: {emails", "roles.enginer", "did you mean engineer?"),
+    ],
+)
+def test_each_mistake_has_its_sentence(change: str, place: str, sentence: str) -> None:
+    before, after = change.split("|", 1)
+    assert before in POLICY
+    found = errors(POLICY.replace(before, after, 1))
+    assert len(found) == 1
+    assert place in found[0]
+    assert sentence in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "version: is missing"),
+        ("a: [1, 2", "not YAML"),
+        ("- a\n- b\n", "mapping"),
+        ("version: 1\nversion: 1\n", "given twice"),
+        ("\tversion: 1", "not YAML"),
+    ],
+)
+def test_what_is_no_policy_gets_a_sentence(text: str, sentence: str) -> None:
+    assert any(sentence in e for e in errors(text))
+
+
+def test_a_missing_file_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PolicyRefusedError, match="there is no such file"):
+        load_policy(tmp_path / "app.yaml")
+
+
+def test_the_hash_is_of_what_is_said_not_of_how_it_is_written() -> None:
+    policy = parse_policy(POLICY)
+    turned = yaml.safe_dump(yaml.safe_load(POLICY), sort_keys=True)
+    assert policy_hash(parse_policy("# a comment\n" + turned)) == policy_hash(policy)
+    other = POLICY.replace("flood: 4", "flood: 5")
+    assert policy_hash(parse_policy(other)) != policy_hash(policy)
+
+
+def test_money_in_the_policy_is_never_a_float() -> None:
+    text = POLICY.replace("impact_at_least: 10000", "impact_at_least: 0.1")
+    assert str(parse_policy(text).alerts.routes[1].when.impact_at_least) == "0.1"
+
+
+def test_roles_fail_closed() -> None:
+    policy = parse_policy(POLICY)
+    assert roles_of(policy, " Engineer@Example.com ") == {"engineer"}
+    assert roles_of(policy, None) == frozenset()
+    assert roles_of(policy, "") == frozenset()
+    assert not may(policy, "anomaly.triage", frozenset())
+    assert may(policy, "read", frozenset({"executive"}))
+    assert not may(policy, "anomaly.close", frozenset({"executive"}))
