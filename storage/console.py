@@ -147,7 +147,7 @@ def thread(connection: Connection, root_id: int) -> list[Kept]:
         .where(or_(_messages.c.id == root_id, _messages.c.thread_id == root_id))
         .order_by(_messages.c.id)
     ).all()
-    if not rows or rows[0].id != root_id:
+    if not rows or rows[0].id != root_id or rows[0].thread_id is not None:
         return []
     return _with_threads(connection, rows)
 

@@ -5,8 +5,10 @@ the server asks for what changed since the last event it saw and misses nothing.
 """
 
 import asyncio
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -63,21 +65,19 @@ class Live:
         )
         await response.prepare(request)
         since = mark_of(request.headers.get("Last-Event-ID") or request.query.get("since"))
-        try:
+        with contextlib.suppress(ConnectionError):  # the page is gone
             await self._send(response, since)
-        except ConnectionError:
-            pass  # the page is gone
         return response
 
     async def _send(self, response: web.StreamResponse, since: Mark | None) -> None:
         database = self._surface.database
-        mark = since or await database.in_read(console.mark)
+        mark = since if since is not None else await database.in_read(console.mark)
         seen: dict[int, int] = {}
         await response.write(b"retry: 2000\n" + _event("hello", mark, self._hello))
         with self._surface.listen() as changed:
             while not self._closing:
                 changed.clear()
-                now, rows, roots = await database.in_read(lambda c, m=mark: _look(c, m))
+                now, rows, roots = await database.in_read(partial(_look, since=mark))
                 if len(rows) >= LIMIT:
                     seen.update((r.id, r.revision) for r in rows)
                     await response.write(_event("reset", now, {}))

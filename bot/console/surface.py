@@ -92,7 +92,9 @@ class ConsoleSurface:
             return None
         root = console.by_id(connection, int(thread.message_id))
         if root is None:
-            raise Undeliverable("the console no longer has the message whose thread this belongs to")
+            raise Undeliverable(
+                "the console no longer has the message whose thread this belongs to"
+            )
         return root.thread_id or root.id
 
     # --- open pages -------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """How amounts and dates of an alert are put into words."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -17,12 +18,12 @@ _SIGNALS = {
     "resource-mix": "Resource mix",
 }
 FACETS = {
-    "provider": "provider",
-    "account": "account",
-    "region": "region",
-    "service": "service",
+    "provider": "Provider",
+    "account": "Account",
+    "region": "Region",
+    "service": "Service",
     "sku": "SKU",
-    "resource": "resource",
+    "resource": "Resource",
 }
 
 
@@ -38,6 +39,8 @@ def amount(value: float, unit: str) -> str:
         if not per:
             return str(Money(Decimal(str(value)), currency))
         return f"{_fine(value, currency)} per {what}"
+    if unit.startswith("share of "):
+        return f"{percent(value)} {unit.removeprefix('share ')}"
     size = abs(value)
     digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
     return f"{value:,.{digits}f} {unit}".strip()
@@ -68,9 +71,15 @@ def headline(found: Found) -> str:
     """What happened, in a line: signal, scope, value against expected."""
     what = f"{signal_name(found.signal)} of {found.scope.dimension} {found.scope.value}"
     now = amount(found.observed, found.unit)
+    if found.signal == "resource-mix":
+        return f"{what}: {now} on {day(found.last_on)}, {_number(found)} expected"
     if found.is_new_series:
         return f"{what} is new: {now} on {day(found.last_on)}"
     return f"{what}: {now} on {day(found.last_on)}, {amount(found.expected, found.unit)} expected"
+
+
+def _number(found: Found) -> str:
+    return amount(found.expected, found.unit).partition(" of ")[0]
 
 
 def change(found: Found) -> str:
@@ -83,24 +92,44 @@ def change(found: Found) -> str:
     return f"{'+' if share >= 0 else '−'}{percent(abs(share))}"
 
 
-def driver(part: Driver, currency: str) -> str:
-    """One driver in a line: what, how much a day, share of the change, price or volume."""
+def drivers(parts: Sequence[Driver], currency: str, facets: int = 3, each: int = 3) -> list[str]:
+    """What drives a change, a line a facet, the facet that explains most first.
+
+    ``SKU: p5.48xlarge GPU hours +$10,177 a day (100 % of the change, more volume)``
+    """
+    by_facet: dict[str, list[Driver]] = {}
+    for part in sorted(parts, key=lambda p: -abs(p.share)):
+        by_facet.setdefault(part.facet, []).append(part)
+    lines = []
+    for facet, found in list(by_facet.items())[:facets]:
+        told = "; ".join(_driver(p, currency, first=i == 0) for i, p in enumerate(found[:each]))
+        lines.append(f"{FACETS.get(facet, facet.capitalize())}: {told}")
+    return lines
+
+
+def _driver(part: Driver, currency: str, *, first: bool) -> str:
     sign = "+" if part.change >= 0 else "−"
-    money = Money(abs(part.change), currency)
-    line = f"{FACETS.get(part.facet, part.facet)} {part.value or '(none)'}: {sign}{money} a day"
-    details = [f"{percent(part.share)} of the change"]
+    name = _short(part.value) if part.facet == "resource" else part.value
+    money = f"{sign}{Money(abs(part.change), currency)} a day"
+    details = [f"{percent(part.share)} of the change" if first else percent(part.share)]
+    more = part.change >= 0
     if part.is_new:
         details.append("new")
     elif part.price_share is not None and part.volume_share is not None:
         if part.volume_share >= 0.9:
-            details.append("more volume" if part.change >= 0 else "less volume")
+            details.append("more volume" if more else "less volume")
         elif part.price_share >= 0.9:
-            details.append("higher price" if part.change >= 0 else "lower price")
+            details.append("higher price" if more else "lower price")
         else:
             details.append(
                 f"{percent(part.volume_share)} volume, {percent(part.price_share)} price"
             )
-    return f"{line} ({', '.join(details)})"
+    return f"{name or '(none)'} {money} ({', '.join(details)})"
+
+
+def _short(resource: str) -> str:
+    """The last part of a resource's id: providers put the name there."""
+    return resource.rstrip("/").rpartition("/")[2] or resource
 
 
 def days(count: int) -> str:

@@ -38,6 +38,7 @@ from guardrails.detection.rolling import (
 MEDIAN_OF_NORMAL = 0.6745  # 50 % and 80 % quantiles of the absolute value of a standard normal
 Q80_OF_NORMAL = 1.2816
 TAIL = 2.0
+BURSTS = 3
 SCORE_CAP = 100.0  # a constant series that moves has no finite score of its own
 
 
@@ -90,25 +91,21 @@ def bands(
     values = np.where(np.isfinite(values), values, np.nan).astype(np.float64, copy=False)
     _, seen = trailing_median(values, max(tuning.spread, tuning.min_points))
     expected, deviation = _best(values, tuning)
-    lower, upper = expected - width * deviation, expected + width * deviation
+    never_negative = earlier(np.fmin.accumulate(values, axis=1), 1) >= 0
+    expected = np.where(never_negative, np.maximum(expected, 0), expected)
 
     sparse = _sparse(values, width, tuning)
     unknown = np.isnan(expected)
+    lower = np.where(unknown, sparse.lower, expected - width * deviation)
+    upper = np.where(unknown, sparse.upper, expected + width * deviation)
     expected = np.where(unknown, sparse.expected, expected)
     deviation = np.where(unknown, sparse.deviation, deviation)
-    lower = np.where(unknown, sparse.lower, lower)
-    upper = np.where(unknown, sparse.upper, upper)
-
-    low_so_far = _running(np.fmin, values)
-    never_negative = low_so_far >= 0
-    expected = np.where(never_negative, np.maximum(expected, 0), expected)
     lower = np.where(never_negative, np.maximum(lower, 0), lower)
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.where(
-            unknown, _sparse_score(values, sparse, width), (values - expected) / deviation
-        )
+        score = np.where(unknown, _sparse_score(values, sparse), (values - expected) / deviation)
     score = np.where(np.isnan(score) & ~np.isnan(values) & ~np.isnan(expected), 0.0, score)
+    lower, upper, score = _bursts(values, expected, lower, upper, score, width, tuning)
     for keys in recurs:
         lower, upper, score = _recurring(
             values, expected, deviation, lower, upper, score, keys, width
@@ -134,6 +131,12 @@ def _candidate(values: Matrix, period: int, tuning: Tuning) -> tuple[Matrix, Mat
     block = max(period, -(-tuning.block // period) * period)
     level, known = trailing_median(values, block)
     size, _ = trailing_median(np.abs(values), block)
+    if (
+        values < 0
+    ).any():  # around zero a short block's size is noise; refunds alone are no such series
+        (low,), _ = trailing_quantiles(values, tuning.spread, (0.1,))
+        steady, _ = trailing_median(np.abs(values), tuning.spread)
+        size = np.where(low < 0, steady, size)
     thin = known < max(3, min(period, known.max(initial=0) or period))
     size = np.where(thin | (size <= 0), np.nan, size)
     base = level
@@ -166,11 +169,6 @@ def _later(values: Matrix, steps: int) -> Matrix:
     if steps < values.shape[1]:
         moved[:, : values.shape[1] - steps] = values[:, steps:]
     return moved
-
-
-def _running(smaller: np.ufunc, values: Matrix) -> Matrix:
-    """The smallest value before each step; NaN before the first."""
-    return earlier(smaller.accumulate(values, axis=1), 1)
 
 
 @dataclass(frozen=True)
@@ -206,20 +204,59 @@ def _sparse(values: Matrix, width: float, tuning: Tuning) -> _Sparse:
     unknown = np.where(total == 0, np.nan, 0.0)
     return _Sparse(
         expected=share * typical + unknown,
-        lower=np.minimum(0.0, typical - np.where(typical < 0, reach, 0)) + unknown,
-        upper=np.maximum(0.0, typical + np.where(typical > 0, reach, 0)) + unknown,
+        lower=np.minimum(0.0, typical) - reach + unknown,
+        upper=np.maximum(0.0, typical) + reach + unknown,
         deviation=deviation + unknown,
         typical=typical + unknown,
     )
 
 
-def _sparse_score(values: Matrix, sparse: _Sparse, width: float) -> Matrix:
+def _sparse_score(values: Matrix, sparse: _Sparse) -> Matrix:
     """Zero between nothing and the usual size, then in robust deviations beyond it."""
     above = values - np.maximum(sparse.typical, 0)
     below = values - np.minimum(sparse.typical, 0)
     beyond = np.where(above > 0, above, np.where(below < 0, below, 0.0))
-    unit = np.where(beyond * sparse.typical < 0, np.abs(sparse.deviation), sparse.deviation)
-    return np.where(beyond == 0, np.where(np.isnan(values), np.nan, 0.0), beyond / unit)
+    beyond = np.where(np.isnan(values), np.nan, beyond)
+    return np.where(beyond == 0, 0.0, beyond / sparse.deviation)
+
+
+def _bursts(
+    values: Matrix,
+    expected: Matrix,
+    lower: Matrix,
+    upper: Matrix,
+    score: Matrix,
+    width: float,
+    tuning: Tuning,
+) -> tuple[Matrix, Matrix, Matrix]:
+    """Widens the band of series that leave it again and again to where they usually go.
+
+    After ``BURSTS`` separate ways out within ``spread`` steps, the edge is the median of the values that were
+    out, and as much beyond it as they spread, at least 30 % of their distance. The score is scaled so that
+    the edge still has a score of ``width``.
+    """
+    edges, scores = {1: upper, -1: lower}, score
+    for side in (1, -1):
+        with np.errstate(invalid="ignore"):
+            out = side * score > width
+        if not out.any():
+            continue
+        began = out & ~np.concatenate([np.zeros_like(out[:, :1]), out[:, :-1]], axis=1)
+        counts = np.cumsum(began, axis=1)
+        counts[:, tuning.spread :] -= counts[:, : -tuning.spread].copy()
+        often = earlier(counts.astype(np.float64), 1) >= BURSTS
+        if not often.any():
+            continue
+        beyond = np.where(out, side * (values - expected), np.nan)
+        (middle, high), _ = trailing_quantiles(beyond, tuning.spread, (0.5, 0.8))
+        reach = middle + np.maximum(width * (high - middle), 0.3 * middle)
+        usual = side * (edges[side] - expected)
+        wider = often & (reach > usual)
+        edges[side] = np.where(wider, expected + side * reach, edges[side])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scaled = width * (values - expected) / reach
+        scores = np.where(wider & (side * scores > 0), scaled, scores)
+    return edges[-1], edges[1], scores
 
 
 def _recurring(
@@ -232,7 +269,7 @@ def _recurring(
     keys: NDArray[np.int64],
     width: float,
 ) -> tuple[Matrix, Matrix, Matrix]:
-    """Widens the band by a jump that the last step with the same key made, in relative size.
+    """Widens the band by the jump that the last step with the same key made, in money or in proportion.
 
     The jump counts when it was outside its own band. The score is zero between the expected value with
     and without it, and is measured from the nearer end beyond that.
@@ -242,10 +279,12 @@ def _recurring(
     for key in np.unique(keys[keys >= 0]):
         columns = np.flatnonzero(keys == key)
         for before, now in pairwise(columns):
-            size = np.maximum(np.abs(expected[:, before]), deviation[:, before])
+            size = np.maximum(np.abs(expected), deviation)[:, [before, now]]
             with np.errstate(divide="ignore", invalid="ignore"):
-                jump = (values[:, before] - expected[:, before]) / size
-                bump = jump * np.maximum(np.abs(expected[:, now]), deviation[:, now])
+                jump = values[:, before] - expected[:, before]
+                bump = jump * np.fmax(
+                    size[:, 1] / size[:, 0], 1.0
+                )  # a fee, or a share of a larger bill
                 counts = (np.abs(raw[:, before]) > width) & np.isfinite(bump)
                 bump = np.where(counts, bump, 0.0)
                 other = (values[:, now] - expected[:, now] - bump) / deviation[:, now]

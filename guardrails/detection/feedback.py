@@ -20,7 +20,8 @@ FORGOTTEN = 90
 class FeedbackRule:
     """One answer of a person. ``level`` is the observed value then, in the signal's unit.
 
-    ``score``: of the finding that was meant. ``until``: the last day on which it is expected; None for good. Only “expected” has it.
+    ``score``: of the finding that was meant. ``until``: the last day on which
+    it is expected, None for good; only “expected” has it.
     """
 
     kind: Literal["expected", "false-alarm"]

@@ -8,6 +8,7 @@ from guardrails.alerts import words
 from guardrails.alerts.states import DECIDED
 from guardrails.detection.found import Found
 from guardrails.money import Money
+from guardrails.policy.bills import Dimension
 from guardrails.policy.model import Policy
 from handlers.alerts.record import found_of
 from handlers.conversation import (
@@ -36,7 +37,6 @@ from storage.anomalies import AnomalyRow
 
 SNOOZE_DAYS = (1, 3, 7)
 SHOWN_DAYS = 60
-SHOWN_DRIVERS = 4
 
 _TONES: dict[str, Tone] = {
     "low": "neutral",
@@ -44,6 +44,11 @@ _TONES: dict[str, Tone] = {
     "high": "critical",
     "critical": "critical",
 }
+_BELONGS: tuple[tuple[Dimension, str], ...] = (
+    ("team", "Team"),
+    ("feature", "Feature"),
+    ("stage", "Stage"),
+)
 _STATES = {
     "open": "Open",
     "investigating": "Investigating",
@@ -72,9 +77,7 @@ def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Me
         blocks.append(
             Items(
                 title="What drives it",
-                items=tuple(
-                    text(words.driver(d, found.currency)) for d in found.drivers[:SHOWN_DRIVERS]
-                ),
+                items=tuple(text(line) for line in words.drivers(found.drivers, found.currency)),
             )
         )
     if found.history and not short:
@@ -205,14 +208,7 @@ def _facts(policy: Policy, row: AnomalyRow, found: Found) -> tuple[Fact, ...]:
                 Strong(text=words.amount(found.observed, found.unit)), f" ({words.change(found)})"
             ),
         ),
-        Fact(
-            label="Expected",
-            value=text(
-                f"{words.amount(found.expected, found.unit)}"
-                f" ({words.amount(max(found.lower, 0.0), found.unit)} to "
-                f"{words.amount(found.upper, found.unit)})"
-            ),
-        ),
+        Fact(label="Expected", value=text(_expected(found))),
         Fact(label="Since", value=text(f"{words.day(found.started_on)} ({words.days(lasted)})")),
     ]
     if found.impact:
@@ -230,12 +226,22 @@ def _facts(policy: Policy, row: AnomalyRow, found: Found) -> tuple[Fact, ...]:
                 value=text(str(Money(found.impact_by_month_end, found.currency))),
             )
         )
-    where = [f"{d} {told[d]}" for d in ("team", "feature", "stage") if told.get(d)]
-    if where:
-        facts.append(Fact(label="Belongs to", value=text(", ".join(where))))
+    facts += [
+        Fact(label=label, value=text(told[dimension]))
+        for dimension, label in _BELONGS
+        if told.get(dimension)
+    ]
     if row.owner:
         facts.append(Fact(label="Owner", value=text(mention_of(policy, row.owner))))
     return tuple(facts)
+
+
+def _expected(found: Found) -> str:
+    if found.is_new_series:
+        return "nothing: it has no past"
+    lower = max(found.lower, 0.0) if found.observed >= 0 else found.lower
+    low, high = words.amount(lower, found.unit), words.amount(found.upper, found.unit)
+    return f"{words.amount(found.expected, found.unit)} ({low} to {high})"
 
 
 def mention_of(policy: Policy, email: str) -> Mention:

@@ -93,7 +93,9 @@ def _post(turn: Turn, new: list[tuple[Found, Audience]]) -> None:
         if grouped:
             floods[channel] = grouped
     for row, asked in recorded:  # before the groups: their threads stay short
-        others = [p for p in asked if p != row.owner]  # the owner is mentioned in the message itself
+        others = [
+            p for p in asked if p != row.owner
+        ]  # the owner is mentioned in the message itself
         mentions = tuple(mention_of(turn.policy, p) for p in others)
         key = key_of(row.id)
         turn.reply(key, f"{key}:runbook", runbook_message(turn.policy, row, mentions))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from guardrails.policy.bills import DIMENSIONS, FACETS, Allocation
+from guardrails.policy.bills import DIMENSIONS, FACETS, Allocation, Bill, Facet
 from guardrails.policy.model import Policy
-from storage.bills.charges import RAW
+from storage.bills.charges import FACET_COLUMNS, RAW, facet_columns
 from storage.bills.conditions import holds
 from storage.bills.tags import dimension_from_tags, tag_value
 
@@ -24,7 +24,7 @@ PLACE = (
 )
 
 
-def allocate(kinds: Any, policy: Policy, places: dict[str, list[int]]) -> Any:
+def allocate(kinds: Any, bill: Bill, policy: Policy, places: dict[str, list[int]]) -> Any:
     """The expression: ``kind`` and the columns of :data:`PLACE` for each kind of charge.
 
     ``kinds`` has cleaned text and ``tag_list``. ``allocated_by`` is ``tags`` when no rule had to fill
@@ -53,16 +53,16 @@ def allocate(kinds: Any, policy: Policy, places: dict[str, list[int]]) -> Any:
         if name in CLAIMING:
             ruled.append(by_tag.isnull() & by_rule.notnull())
     known = ibis.or_(*(dimensions[name] != "" for name in CLAIMING))
-    said = {
+    said: dict[str, Any] = {
         **dimensions,
         "allocated_by": ibis.cases((~known, "none"), (ibis.or_(*ruled), "rules"), else_="tags"),
         "shared": _first_shared(policy.allocation, column, tag),
-        **{name: _text(kinds, name) for name in FACETS},
+        **{name: _facet(kinds, bill, name) for name in FACETS if name != "sku"},
         "sku": _sku(kinds),
-        "category": _text(kinds, "category"),
+        "category": _text(kinds, "ChargeCategory"),
         "is_ai": holds(policy.ai.services, column, tag),
         "is_gpu": holds(policy.ai.gpu, column, tag),
-        "unit": _text(kinds, "unit"),
+        "unit": _text(kinds, "ConsumedUnit"),
     }
     return kinds.select(kind=kinds.kind, **{name: said[name] for name in PLACE})
 
@@ -74,10 +74,18 @@ def _first_shared(allocation: Allocation, column: Any, tag: Any) -> Any:
     return ibis.cases(*cases, else_="") if cases else ibis.literal("")
 
 
-def _text(kinds: Any, name: str) -> Any:
+def _facet(kinds: Any, bill: Bill, facet: Facet) -> Any:
     import ibis
 
-    return kinds[name].fill_null("") if name in kinds.columns else ibis.literal("")
+    have = {name.removeprefix(RAW) for name in kinds.columns if name.startswith(RAW)}
+    known = [kinds[RAW + name] for name in facet_columns(facet, have)]
+    return ibis.coalesce(*known, "") if facet in bill.detail and known else ibis.literal("")
+
+
+def _text(kinds: Any, focus: str) -> Any:
+    import ibis
+
+    return kinds[RAW + focus].fill_null("") if RAW + focus in kinds.columns else ibis.literal("")
 
 
 def _sku(kinds: Any) -> Any:
@@ -85,12 +93,11 @@ def _sku(kinds: Any) -> Any:
     description, else the id as it is (``G95FST5FTYV3JSRX``)."""
     import ibis
 
-    if "sku_id" not in kinds.columns:
+    if "sku_text" not in kinds.columns:
         return ibis.literal("")
-    number = kinds.sku_id
+    have = {name: kinds[RAW + name] for name in FACET_COLUMNS["sku"] if RAW + name in kinds.columns}
+    nothing = ibis.null("string")
+    number, meter = have.get("SkuId", nothing), have.get("SkuMeter", nothing)
     guid = "^[0-9a-f]{8}-[0-9a-f]{4}-"
     in_words = (number.re_search("[a-z]{3}") & ~number.re_search(guid)).fill_null(False)
-    parts = [ibis.ifelse(in_words, number, None), kinds.sku_meter]
-    if "sku_text" in kinds.columns:
-        parts.append(kinds.sku_text)
-    return ibis.coalesce(*parts, number, "")
+    return ibis.coalesce(ibis.ifelse(in_words, number, None), meter, kinds.sku_text, number, "")

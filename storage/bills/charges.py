@@ -6,13 +6,13 @@ then read once a kind of charge instead of once a row, in DuckDB whatever the en
 cannot mean something else elsewhere.
 """
 
+from collections.abc import Container
 from typing import Any
 
 from guardrails.policy.bills import Bill, Facet
 from storage.bills.source import FILE, Source
 from storage.bills.values import (
     day_of,
-    first_known,
     hour_of,
     is_day,
     is_hour,
@@ -21,7 +21,7 @@ from storage.bills.values import (
     says_nothing,
 )
 
-#: Facet → the FOCUS columns that say it, the best first. A sku is put together in the rollup.
+#: Facet → the FOCUS columns that say it, the best first; of those that a bill has, three count.
 FACET_COLUMNS: dict[Facet, tuple[str, ...]] = {
     "provider": (
         "ProviderName",
@@ -32,11 +32,12 @@ FACET_COLUMNS: dict[Facet, tuple[str, ...]] = {
     ),
     "account": ("SubAccountName", "SubAccountId", "BillingAccountName", "BillingAccountId"),
     "region": ("RegionId", "RegionName"),
-    "service": ("ServiceName", "ServiceSubcategory", "ServiceCategory"),
+    "service": ("ServiceName", "ServiceSubcategory"),
+    "sku": ("SkuMeter", "SkuId"),
     "resource": ("ResourceId", "ResourceName"),
 }
 
-#: Prefix of the columns that are kept as they stand because a condition tests them.
+#: Prefix of the text columns of a charge: they are kept as they stand and cleaned once a kind.
 RAW = "raw_"
 #: Columns of a charge that say when and how much; all others say what kind of charge it is.
 NOT_KIND = ("period", "at", "currency", "snapshot", "cost_read", "cost", "quantity", "lines")
@@ -46,34 +47,54 @@ def condense(source: Source, bill: Bill, tested: set[str]) -> Any:
     """The expression: a row per distinct charge.
 
     Columns: ``period`` (:func:`day_of`), ``at`` (:func:`day_of` or :func:`hour_of`, by the grain),
-    ``currency``, ``snapshot``, ``cost_read`` (false: no amount); the kind of charge: ``category``,
-    ``unit``, ``tags`` (JSON text), the facets that the bill keeps, ``sku_id``, ``sku_meter``,
-    ``sku_text``, the ``tested`` FOCUS columns as :data:`RAW` + name; sums: ``cost`` (DECIMAL, exact),
-    ``quantity`` (double), ``lines`` (rows).
+    ``currency``, ``snapshot``, ``cost_read`` (false: no amount); the kind of charge: ``tags`` (JSON
+    text), ``sku_text`` (the description where there is no meter), and as :data:`RAW` + FOCUS name
+    what the rollup keeps and the ``tested`` columns; sums: ``cost`` (DECIMAL, exact), ``quantity``
+    (double), ``lines`` (rows).
     """
+    import ibis
+
     amount = money(source.table[source.columns[bill.cost]], source.exact)
     keys = {
         **_placed(source, bill),
         "cost_read": amount.notnull(),
-        "category": first_known(source.known("ChargeCategory")),
-        "unit": first_known(source.known("ConsumedUnit")),
         "tags": _tags_text(source),
-        **_facets(source, bill),
     }
-    for name in sorted(tested):
+    for name in sorted({*tested, *_kept(source, bill)}):
         column = source.column(name)
         if column is not None:
             keys[RAW + name] = column.cast("string")
+    if "sku" in bill.detail:
+        keys["sku_text"] = _description(source)
     used = source.column("ConsumedQuantity")
-    if used is None:
-        import ibis
-
-        return source.table.group_by(**keys).aggregate(
-            cost=amount.sum(), quantity=ibis.literal(0.0).max(), lines=source.table.count()
-        )
     return source.table.group_by(**keys).aggregate(
-        cost=amount.sum(), quantity=quantity(used).sum(), lines=source.table.count()
+        cost=amount.sum().cast(source.exact),
+        quantity=ibis.literal(0.0).max() if used is None else quantity(used).sum(),
+        lines=source.table.count(),
     )
+
+
+def facet_columns(facet: Facet, have: Container[str]) -> list[str]:
+    """The FOCUS columns to look at for a facet: the first three that the bill has."""
+    return [name for name in FACET_COLUMNS[facet] if name in have][:3]
+
+
+def _kept(source: Source, bill: Bill) -> set[str]:
+    facets = (facet_columns(facet, source.columns) for facet in bill.detail)
+    return {"ChargeCategory", "ConsumedUnit"}.union(*facets)
+
+
+def _description(source: Source) -> Any:
+    """The description where there is no meter. Descriptions are many: kept only where they are needed."""
+    import ibis
+
+    described, meter = source.column("ChargeDescription"), source.column("SkuMeter")
+    if described is None:
+        return ibis.null("string")
+    if meter is None:
+        return described.cast("string")
+    missing = meter.isnull() | meter.isin(["", "NULL"])
+    return ibis.ifelse(missing, described.cast("string"), ibis.null("string"))
 
 
 def _placed(source: Source, bill: Bill) -> dict[str, Any]:
@@ -82,7 +103,7 @@ def _placed(source: Source, bill: Bill) -> dict[str, Any]:
     keys: dict[str, Any] = {
         "period": day_of(source.table[source.columns["BillingPeriodStart"]]),
         "at": hour_of(start) if bill.grain == "hour" else day_of(start),
-        "currency": first_known(source.known("BillingCurrency")),
+        "currency": source.table[source.columns["BillingCurrency"]].cast("string"),
     }
     if bill.snapshot is not None and source.has_files:
         keys["snapshot"] = source.table[FILE].re_extract(bill.snapshot, 1)
@@ -126,25 +147,6 @@ def is_currency(text: Any) -> Any:
     from babel.numbers import list_currencies
 
     return currency_code(text).isin(sorted(list_currencies())).fill_null(False)
-
-
-def _facets(source: Source, bill: Bill) -> dict[str, Any]:
-    import ibis
-
-    keys = {
-        facet: first_known(source.known(*columns))
-        for facet, columns in FACET_COLUMNS.items()
-        if facet in bill.detail
-    }
-    if "sku" in bill.detail:
-        meter = first_known(source.known("SkuMeter"))
-        keys |= {"sku_meter": meter, "sku_id": first_known(source.known("SkuId"))}
-        described = source.column("ChargeDescription")
-        if described is not None:
-            # Descriptions are many: only kept where nothing else names the sku for a person.
-            nothing = meter.isnull() | meter.isin(["", "NULL"])
-            keys["sku_text"] = ibis.ifelse(nothing, described.cast("string"), ibis.null("string"))
-    return keys
 
 
 #: How each engine writes nested tags as JSON.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from storage.bills.refused import BillRefusedError
+from storage.bills.errors import BillError
 
 #: DuckDB goes to disk beyond this; Python, Arrow and the rollup need room beside it.
 MEMORY = "1GiB"
@@ -58,7 +58,7 @@ def identifier(name: str) -> str:
 def prepare_remote(backend: Any, address: str) -> None:
     """Loads what DuckDB needs to read from this address, with the credentials of the environment.
 
-    Raises BillRefusedError with one sentence when DuckDB's extension cannot be had.
+    Raises BillError with one sentence when DuckDB's extension cannot be had.
     """
     scheme = next((s for s in REMOTE if address.lower().startswith(s)), None)
     if scheme is None:
@@ -70,7 +70,7 @@ def prepare_remote(backend: Any, address: str) -> None:
 
 
 def load_extension(backend: Any, extension: str, scheme: str) -> None:
-    """Loads a DuckDB extension, downloading it once. Raises BillRefusedError when that fails."""
+    """Loads a DuckDB extension, downloading it once. Raises BillError when that fails."""
     import duckdb
 
     try:
@@ -82,7 +82,7 @@ def load_extension(backend: Any, extension: str, scheme: str) -> None:
         backend.raw_sql(f"INSTALL {extension}")
         backend.raw_sql(f"LOAD {extension}")
     except duckdb.Error:
-        raise BillRefusedError(
+        raise BillError(
             f"Bills at {scheme} need DuckDB's extension {extension}, which could not be downloaded; "
             "allow this machine to reach extensions.duckdb.org once, or copy the bill to a folder."
         ) from None

@@ -1,13 +1,15 @@
 """Bills in files, read by DuckDB in this process: CSV with any header, Parquet with any types."""
 
+# ruff: noqa: S608 – SQL is made of our own names; what comes from outside is quoted or bound.
+
 from pathlib import Path
 from typing import Any
 
 from guardrails.policy.bills import Bill
 from storage.bills.columns import find_columns, missing_columns, not_focus
 from storage.bills.engine import identifier, quoted
+from storage.bills.errors import BillError
 from storage.bills.find_files import find_files, first_line
-from storage.bills.refused import BillRefusedError
 from storage.bills.source import FILE, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -18,7 +20,7 @@ def open_files(backend: Any, bill: Bill, folder: Path, *, keep_broken: bool = Fa
 
     ``keep_broken``: rows with a wrong number of fields go to DuckDB's table of rejects instead of
     ending the query; that costs a quarter more, so it is only asked for when the plain way failed.
-    Raises BillRefusedError when a file is not a FOCUS bill or cannot be read.
+    Raises BillError when a file is not a FOCUS bill or cannot be read.
     """
     assert bill.files is not None
     what = f"bill {bill.name}"
@@ -34,16 +36,15 @@ def open_files(backend: Any, bill: Bill, folder: Path, *, keep_broken: bool = Fa
     if found.parquet:
         for file in found.parquet:
             _check(file, _parquet_header(backend, file), bill)
-        parts.append(_read_parquet(found.parquet))
+        nested = _nested(backend, found.parquet) if found.csv else ()
+        parts.append(_read_parquet(found.parquet, nested))
     query = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
     view = f"bill_rows_{'kept' if keep_broken else 'plain'}"
     try:
         backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW {view} AS {query}")
         table = backend.table(view)
     except Exception as error:
-        raise BillRefusedError(
-            f"{what}: its files do not fit together: {first_line(error)}"
-        ) from None
+        raise BillError(f"{what}: its files do not fit together: {first_line(error)}") from None
     return Source(
         name=bill.name,
         backend=backend,
@@ -58,12 +59,10 @@ def open_files(backend: Any, bill: Bill, folder: Path, *, keep_broken: bool = Fa
 def _check(file: str, header: tuple[str, ...], bill: Bill) -> None:
     missing = missing_columns(find_columns(header), bill.cost)
     if missing:
-        raise BillRefusedError(not_focus(file, missing))
+        raise BillError(not_focus(file, missing))
 
 
-def _read_csv(
-    files: list[str], delimiter: str, header: tuple[str, ...], keep_broken: bool
-) -> str:
+def _read_csv(files: list[str], delimiter: str, header: tuple[str, ...], keep_broken: bool) -> str:
     paths = ", ".join(f"'{quoted(f)}'" for f in files)
     columns = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in header)
     rejects = ", store_rejects = true, rejects_limit = 0" if keep_broken else ""
@@ -74,11 +73,25 @@ def _read_csv(
     )
 
 
-def _read_parquet(files: tuple[str, ...]) -> str:
+def _read_parquet(files: tuple[str, ...], as_text: tuple[str, ...] = ()) -> str:
     paths = ", ".join(f"'{quoted(f)}'" for f in files)
+    texts = ", ".join(f"to_json({identifier(n)})::VARCHAR AS {identifier(n)}" for n in as_text)
     return (
-        f"SELECT * RENAME (filename AS {FILE}) "
+        f"SELECT * {f'REPLACE ({texts}) ' if texts else ''}RENAME (filename AS {FILE}) "
         f"FROM read_parquet([{paths}], union_by_name = true, filename = true)"
+    )
+
+
+def _nested(backend: Any, files: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of Parquet files that are maps, lists or structs: beside CSV they are read as JSON text."""
+    paths = ", ".join(f"'{quoted(f)}'" for f in files)
+    rows = backend.raw_sql(
+        f"DESCRIBE SELECT * FROM read_parquet([{paths}], union_by_name = true)"
+    ).fetchall()
+    return tuple(
+        str(name)
+        for name, kind, *_ in rows
+        if str(kind).startswith(("MAP", "STRUCT")) or str(kind).endswith("[]")
     )
 
 
@@ -96,10 +109,10 @@ def _csv_header(backend: Any, file: str) -> tuple[str, tuple[str, ...]]:
             "ignore_errors = true, parallel = false) LIMIT 1"
         ).fetchone()
     except duckdb.Error as error:
-        raise BillRefusedError(f"{file} cannot be read: {first_line(error)}") from None
+        raise BillError(f"{file} cannot be read: {first_line(error)}") from None
     line = str(row[0] or "").lstrip("\ufeff") if row else ""
     if not line.strip():
-        raise BillRefusedError(f"{file} is empty.")
+        raise BillError(f"{file} is empty.")
     delimiter = max(_DELIMITERS, key=lambda d: len(next(csv.reader([line], delimiter=d))))
     seen: dict[str, None] = {}
     for number, name in enumerate(next(csv.reader([line], delimiter=delimiter)), start=1):
@@ -119,7 +132,7 @@ def _describe(backend: Any, query: str, file: str = "") -> tuple[str, ...]:
     try:
         rows = backend.raw_sql(f"DESCRIBE {query}").fetchall()
     except duckdb.Error as error:
-        raise BillRefusedError(
+        raise BillError(
             f"{file or 'A file of the bill'} cannot be read: {first_line(error)}"
         ) from None
     return tuple(str(row[0]) for row in rows if row[0] != FILE)

@@ -1,5 +1,7 @@
 """Which files a bill is made of: a file, a folder, a glob, or an address in the cloud."""
 
+# ruff: noqa: S608 – SQL is made of our own names; what comes from outside is quoted or bound.
+
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.bills.engine import REMOTE, prepare_remote, quoted
-from storage.bills.refused import BillRefusedError
+from storage.bills.errors import BillError
 
 CSV_ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".parq", ".pq")
@@ -30,19 +32,17 @@ class FoundFiles:
 def find_files(backend: Any, where: str, folder: Path, what: str) -> FoundFiles:
     """The files at ``where``; a relative path starts at ``folder``; ``what`` names the bill in errors.
 
-    Raises BillRefusedError when nothing is there that could be a bill.
+    Raises BillError when nothing is there that could be a bill.
     """
     notes: list[str] = []
-    if where.lower().startswith(REMOTE):
-        found = _remote(backend, where, what)
-    else:
-        found = _local(where, folder, what)
+    remote = where.lower().startswith(REMOTE)
+    found = _remote(backend, where, what) if remote else _local(where, folder, what)
     csv = sorted(f for f in found if _ends(f, CSV_ENDINGS))
     parquet = sorted(f for f in found if _ends(f, PARQUET_ENDINGS))
     others = sorted(set(found) - set(csv) - set(parquet))
     if not csv and not parquet:
         seen = f"; it has only {_few([_base(o) for o in others])}" if others else ""
-        raise BillRefusedError(f"{what}: there is no CSV or Parquet file at {where}{seen}.")
+        raise BillError(f"{what}: there is no CSV or Parquet file at {where}{seen}.")
     if others:
         notes.append(f"not read, neither CSV nor Parquet: {_few([_base(o) for o in others])}")
     kept = _without_copies([*csv, *parquet], notes)
@@ -67,7 +67,7 @@ def _local(where: str, folder: Path, what: str) -> list[str]:
         anchor = Path(path.anchor)
         found = anchor.glob(str(path.relative_to(anchor)))
         return [str(p) for p in found if p.is_file()]
-    raise BillRefusedError(f"{what}: there is no file or folder {path}.")
+    raise BillError(f"{what}: there is no file or folder {path}.")
 
 
 def _hidden(path: Path, root: Path) -> bool:
@@ -85,9 +85,9 @@ def _remote(backend: Any, where: str, what: str) -> list[str]:
     try:
         rows = backend.raw_sql(f"SELECT file FROM glob('{quoted(pattern)}')").fetchall()
     except duckdb.Error as error:
-        raise BillRefusedError(f"{what}: {where} cannot be listed: {first_line(error)}") from None
+        raise BillError(f"{what}: {where} cannot be listed: {first_line(error)}") from None
     if not rows:
-        raise BillRefusedError(f"{what}: nothing is at {where}.")
+        raise BillError(f"{what}: nothing is at {where}.")
     return [str(row[0]) for row in rows]
 
 

@@ -1,5 +1,7 @@
 """The rollup: charges of one bill by day or hour, allocation and facets, in exact money."""
 
+# ruff: noqa: S608 – SQL is made of our own names; what comes from outside is quoted or bound.
+
 from typing import Any
 
 from guardrails.policy.bills import Bill
@@ -8,8 +10,8 @@ from storage.bills.allocation import PLACE, allocate
 from storage.bills.charges import NOT_KIND, condense, currency_code, readable
 from storage.bills.conditions import every_condition, tested_columns, tested_patterns, tested_tags
 from storage.bills.engine import identifier
+from storage.bills.errors import BillError
 from storage.bills.find_files import first_line
-from storage.bills.refused import BillRefusedError
 from storage.bills.source import Source
 from storage.bills.tags import read_tags, wanted_keys
 from storage.bills.values import cleaned
@@ -43,13 +45,13 @@ def roll_up(local: Any, source: Source, bill: Bill, policy: Policy) -> None:
     kinds = kinds.mutate(**{c: cleaned(kinds[c]) for c in texts if c != "tags"})
     _keep(local, KINDS, kinds)
     places = read_tags(local, KINDS, wanted_keys(policy.tags, tag_keys), TAGS)
-    _keep(local, PLACES, allocate(local.table(TAGS), policy, places))
+    _keep(local, PLACES, allocate(local.table(TAGS), bill, policy, places))
     _number_places(local)
     _keep(local, FACTS, _facts(charges, local.table(PLACES), bill))
 
 
 def check_patterns(local: Any, policy: Policy) -> None:
-    """Raises BillRefusedError when a regular expression of the policy is one DuckDB cannot run."""
+    """Raises BillError when a regular expression of the policy is one DuckDB cannot run."""
     import duckdb
 
     for what, condition in every_condition(policy.allocation, policy.ai):
@@ -57,7 +59,7 @@ def check_patterns(local: Any, policy: Policy) -> None:
             try:
                 local.con.execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
             except duckdb.Error as error:
-                raise BillRefusedError(
+                raise BillError(
                     f"{what}: the regular expression {pattern} cannot be used: {first_line(error)}."
                 ) from None
 
@@ -87,7 +89,7 @@ def _bring(local: Any, source: Source, expression: Any) -> None:
         local.con.unregister("bill_batch")
         first = False
     if first:
-        raise BillRefusedError(f"bill {source.name}: its table has no rows.")
+        raise BillError(f"bill {source.name}: its table has no rows.")
 
 
 def _number_places(local: Any) -> None:

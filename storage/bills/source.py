@@ -1,6 +1,6 @@
 """Where the rows of one bill are: an Ibis table with its FOCUS columns found."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 #: Columns that the reader of files adds to every row.
@@ -12,7 +12,8 @@ class Source:
     """The charges of a bill as they stand, on the engine that holds them.
 
     ``columns`` is FOCUS name → the table's own name; ``notes`` is what people should know about how
-    it was found, such as files that were left out.
+    it was found, such as files that were left out; ``exact`` is the type of money in the pass over
+    the rows.
     """
 
     name: str
@@ -22,7 +23,7 @@ class Source:
     has_files: bool = False
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    exact: str = field(default="decimal(38, 18)")
+    exact: str = "decimal(38, 18)"
 
     @property
     def on_duckdb(self) -> bool:
@@ -33,7 +34,3 @@ class Source:
         """The column with this FOCUS name, or None when the bill lacks it."""
         own = self.columns.get(focus)
         return None if own is None else self.table[own]
-
-    def known(self, *focus: str) -> list[Any]:
-        """Those of the columns that the bill has, in order."""
-        return [c for name in focus if (c := self.column(name)) is not None]

@@ -101,7 +101,7 @@ fraud:
   payment-fraud-scoring    payment-fraud         infer prod   azure   nca100      960 all
   payment-graph-training   payment-fraud         train scaled azure   ndh100      780 work
   fraud-feature-pipeline   payment-fraud         data  prod   azure   databricks  410 all
-  account-takeover-alerts  account-takeover      infer prod   azure   nct4        340 all
+  account-takeover-alerts  account-takeover      infer prod   azure   nct4        520 all
   takeover-sequence-model  account-takeover      train pilot  azure   nca100      210 work
   chargeback-explanations  chargebacks           infer pilot  aurelia large        95 work
   merchant-risk-scores     merchant-risk         train expl   azure   nct4         90 work  <20
@@ -126,7 +126,7 @@ assistant:
   guardrail-classifier     answer-safety         infer scaled aws     g5          220 work
   prompt-evaluation        support-assistant     data  expl   solora  atlas        70 burst
 forecast:
-  demand-transformer       demand-forecast       train scaled google  g2          640 work
+  demand-transformer       demand-forecast       train scaled google  g2          900 all
   demand-daily-batch       demand-forecast       infer prod   google  g2          420 all
   price-elasticity         dynamic-pricing       train pilot  google  g2          230 work
   dynamic-pricing-serving  dynamic-pricing       infer scaled google  vertex      310 all

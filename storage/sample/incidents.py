@@ -63,7 +63,7 @@ PLANTED: tuple[Planted, ...] = (
             (_E("value", ("semantic-reranker",), 0.88),)),
     Planted("cost-per-unit", "cost-per-unit", "feature", "account-takeover", 5, 0,
             "Two customers left and the endpoints kept their size: the same fleet, fewer inferences.",
-            (_E("volume", ("account-takeover-alerts",), 0.55),)),
+            (_E("volume", ("account-takeover-alerts",), 0.5),)),
     Planted("resource-mix", "resource-mix", "experiment", "demand-transformer", 5, 0,
             "The training pool fell back from L4 to H100 nodes because a quota was used up.",
             (_E("move", ("demand-transformer/g2", "demand-transformer/a3"), 0.75),)),

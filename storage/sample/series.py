@@ -30,7 +30,7 @@ _WEEK: dict[str, tuple[float, ...]] = {
 }
 _GROWTH = {"production": 0.0016, "scaled": 0.0018, "pilot": 0.0025, "exploration": 0.0}
 _NOISE = {"inference": 0.025, "data-preparation": 0.025, "training": 0.05, "fine-tuning": 0.06}
-#: Holidays (month, day) on which engineers rest; clouds do not.
+#: Holidays (month, day) on which engineers rest; what is scheduled still runs.
 HOLIDAYS = ((1, 1), (5, 1), (10, 3), (12, 24), (12, 25), (12, 26), (12, 31))
 MONTH_END_BATCH = "demand-daily-batch"
 
@@ -123,7 +123,7 @@ def _profile(e: Experiment, dates: list[date], rng: "np.random.Generator") -> "F
     else:
         shape *= np.array(_WEEK[e.rhythm])[weekday]
     if e.rhythm in ("working", "bursty"):
-        shape *= np.where([(d.month, d.day) in HOLIDAYS for d in dates], 0.5, 1.0)
+        shape *= np.where([(d.month, d.day) in HOLIDAYS for d in dates], 0.8, 1.0)
     if e.name == MONTH_END_BATCH:
         shape *= np.where([is_month_end(d) for d in dates], 1.7, 1.0)
     if e.starts is not None:

@@ -25,7 +25,14 @@ from tests.console.said import alert, band, news
 #: How often each press had its effect, by subject.
 effects: dict[str, int] = {}
 
-CAUSES = ("Launch that was planned", "Runaway job or loop", "Idle resources", "Price change", "Data", "Else")
+CAUSES = (
+    "Launch that was planned",
+    "Runaway job or loop",
+    "Idle resources",
+    "Price change",
+    "Data",
+    "Else",
+)
 
 
 @router.press("test.investigate", permission="anomaly.triage")
@@ -61,7 +68,9 @@ def expected(turn: Turn, done: Interaction) -> OpenForm:
             title="This was expected",
             intro=text("The same pattern stays quiet until the day that you choose."),
             fields=(
-                TextField(name="why", label="Why was it expected?", multiline=True, hint="For all to see."),
+                TextField(
+                    name="why", label="Why was it expected?", multiline=True, hint="For all to see."
+                ),
                 DateField(name="until", label="Quiet until"),
             ),
             submit="Save",
@@ -118,7 +127,10 @@ def finance_only(turn: Turn, done: Interaction) -> Done:
 
 
 @router.command(
-    "test report", permission="spend.read", does="what a team spent this week", usage="[team] [last-week]"
+    "test report",
+    permission="spend.read",
+    does="what a team spent this week",
+    usage="[team] [last-week]",
 )
 def report(turn: Turn, asked: Interaction) -> Private:
     """Answers privately with a table and a chart."""
@@ -139,7 +151,9 @@ def report(turn: Turn, asked: Interaction) -> Private:
     )
 
 
-@router.command("test runway", permission="spend.read", does="when the budget of an experiment ends")
+@router.command(
+    "test runway", permission="spend.read", does="when the budget of an experiment ends"
+)
 def runway(turn: Turn, asked: Interaction) -> Private:
     """Answers with what was typed."""
     return Private(message=said(f"Runway of {asked.inputs['text']}: 12 days."))

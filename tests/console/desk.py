@@ -20,6 +20,7 @@ from storage.policy_file import LoadedPolicy, parse_policy
 from storage.tables import METADATA
 from storage.tables.audit import AuditHead
 from tests.console import answers as _answers  # noqa: F401  (registers the handlers)
+from tests.console.said import news
 
 POLICY = """
 version: 1
@@ -73,6 +74,13 @@ class Desk:
         """Edits as a handler does, and waits until it is delivered."""
         await self.kernel.turn(lambda turn: turn.edit(key, message))
         await self.sent()
+
+    async def fill(self, channel: str, count: int) -> None:
+        """Posts News 0, News 1, … past the outbox: for tests that need many messages at once."""
+        place = self.surface.place(channel)
+        assert place is not None
+        for i in range(count):
+            await self.surface.post(place, f"{channel}.{i}", news(f"News {i}."), None)
 
     async def sent(self) -> None:
         """Waits until nothing is left to deliver."""

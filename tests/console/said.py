@@ -55,9 +55,7 @@ def controls(subject: str) -> Controls:
     """The buttons of an alert."""
     days = tuple(Option(value=str(d), label=f"{d} day{'s' if d > 1 else ''}") for d in (1, 3, 7))
     buttons: tuple[Control, ...] = (
-        Button(
-            label="Investigating", action="test.investigate", subject=subject, style="primary"
-        ),
+        Button(label="Investigating", action="test.investigate", subject=subject, style="primary"),
         Button(label="Expected…", action="test.expected", subject=subject, opens_form=True),
         Menu(label="Snooze", action="test.snooze", subject=subject, options=days),
         Button(
@@ -109,7 +107,10 @@ def alert(subject: str = "a1", state: str = "") -> Message:
                 title="What drives it",
                 numbered=True,
                 items=(
-                    text(Strong(text="62 %"), " Amazon SageMaker · p5.48xlarge in us-east-1: more hours"),
+                    text(
+                        Strong(text="62 %"),
+                        " Amazon SageMaker · p5.48xlarge in us-east-1: more hours",
+                    ),
                     text(Strong(text="21 %"), " Amazon EC2 · data transfer between regions: new"),
                     text(Strong(text="9 %"), " Amazon S3 · requests: price unchanged, volume × 4"),
                 ),
@@ -151,7 +152,11 @@ def flood() -> Message:
                     )
                 ),
             ),
-            Small(text=text("and 18 more; ask ", Code(text="/test report search"), " for a team's own.")),
+            Small(
+                text=text(
+                    "and 18 more; ask ", Code(text="/test report search"), " for a team's own."
+                )
+            ),
         ),
     )
 

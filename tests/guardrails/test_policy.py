@@ -68,10 +68,26 @@ allocation:
 @pytest.mark.parametrize(
     ("change", "place", "sentence"),
     [
-        ("default: finops|default: finop", "alerts.default", "no channel is called finop; did you mean finops?"),
-        ("channel: ml-search|channel: nowhere", "teams.search.channel", "no channel is called nowhere"),
-        ("to: [finops]|to: [fin]", "alerts.routes[1].to[0]", "no channel is called fin; did you mean finops?"),
-        ("team: search}\n  - {email: lead|team: serch}\n  - {email: lead", "people[0].team", "did you mean search?"),
+        (
+            "default: finops|default: finop",
+            "alerts.default",
+            "no channel is called finop; did you mean finops?",
+        ),
+        (
+            "channel: ml-search|channel: nowhere",
+            "teams.search.channel",
+            "no channel is called nowhere",
+        ),
+        (
+            "to: [finops]|to: [fin]",
+            "alerts.routes[1].to[0]",
+            "no channel is called fin; did you mean finops?",
+        ),
+        (
+            "team: search}\n  - {email: lead|team: serch}\n  - {email: lead",
+            "people[0].team",
+            "did you mean search?",
+        ),
         ("version: 1|version: 2", "version", "Allowed: 1."),
         ("flood: 4|flood: many", "alerts.flood", "must be a whole number (it is 'many')"),
         ("flood: 4|flood: 0", "alerts.flood", "greater than or equal to 1"),

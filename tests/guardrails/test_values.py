@@ -100,9 +100,7 @@ def test_values_in_their_unit(value: float, unit: str, shown: str) -> None:
 
 
 _STATES = st.sampled_from(["open", "investigating", *DECIDED])
-_ACTIONS = st.sampled_from(
-    ["investigate", "expect", "snooze", "false-alarm", "resolve", "reopen"]
-)
+_ACTIONS = st.sampled_from(["investigate", "expect", "snooze", "false-alarm", "resolve", "reopen"])
 
 
 @given(_STATES, _ACTIONS, st.sampled_from(["a", "b"]), st.sampled_from(["a", "b", ""]))

@@ -44,7 +44,12 @@ def finding(
         currency="USD",
         drivers=(
             Driver(
-                "sku", "p5.48xlarge GPU hours", Decimal(28400), 0.94, price_share=0.0, volume_share=1.0
+                "sku",
+                "p5.48xlarge GPU hours",
+                Decimal(28400),
+                0.94,
+                price_share=0.0,
+                volume_share=1.0,
             ),
         ),
         history=tuple(
@@ -52,7 +57,11 @@ def finding(
             for n in range(5, 0, -1)
         )
         + (DayPoint(last, 31240.0, 1020.0, 800.0, 1300.0, 40.0, anomalous=True),),
-        allocation={"team": "search", "feature": "semantic-search", "owner": "engineer@example.com"},
+        allocation={
+            "team": "search",
+            "feature": "semantic-search",
+            "owner": "engineer@example.com",
+        },
     )
     return replace(found, **values)
 

@@ -61,7 +61,7 @@ def test_a_finding_becomes_one_message_in_each_channel_of_its_routes(bot: Bot) -
         "Sat 21 Nov (2 days)",
         "$30,220",
         "$240,000",
-        "p5.48xlarge GPU hours: +$28,400 a day (94 % of the change, more volume)",
+        "SKU: p5.48xlarge GPU hours +$28,400 a day (94 % of the change, more volume)",
         "ML engineer, search",
         "Runbook “Spend spike”",
     ):
@@ -198,7 +198,9 @@ def test_what_was_resolved_and_goes_on_is_opened_again(bot: Bot, anomaly: str) -
     bot.act("submission", "anomaly.resolve", anomaly, cause="1", words="stopped the job")
     assert state(bot, anomaly).state == "resolved"
     bot.clock.now += timedelta(days=1)
-    post(bot, finding(last=date(2026, 11, 23), days=3))  # the day of the decision: may still run out
+    post(
+        bot, finding(last=date(2026, 11, 23), days=3)
+    )  # the day of the decision: may still run out
     assert state(bot, anomaly).state == "resolved"
     bot.clock.now += timedelta(days=2)
     post(bot, finding(last=date(2026, 11, 25), days=5))
@@ -274,9 +276,7 @@ def test_who_may_not_is_told_who_may(bot: Bot, anomaly: str) -> None:
 
 @pytest.mark.parametrize("standing", ["guest", "stranger", "deactivated", "unknown"])
 def test_traps_18_and_19_only_members_decide(bot: Bot, anomaly: str, standing: str) -> None:
-    assert isinstance(
-        bot.act("press", "anomaly.investigate", anomaly, standing=standing), Refused
-    )
+    assert isinstance(bot.act("press", "anomaly.investigate", anomaly, standing=standing), Refused)
     assert state(bot, anomaly).state == "open"
 
 
@@ -310,7 +310,9 @@ def test_trap_15_of_many_at_once_one_wins_and_the_others_learn_who(bot: Bot, ano
     for thread in threads:
         thread.join()
     assert sum(isinstance(a, Done) for a in answers) == 1
-    assert all("by" in a.sentence or "already" in a.sentence for a in answers if isinstance(a, Refused))
+    assert all(
+        "by" in a.sentence or "already" in a.sentence for a in answers if isinstance(a, Refused)
+    )
     assert len([e for e in rows(bot, AuditEntry) if e.action == "anomaly.false-alarm"]) == 1
     assert len(rows(bot, Feedback)) == 1
     with bot.database.read() as connection:

@@ -76,3 +76,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     with duckdb.connect() as database:
         read_back(folder, database)
         yield Sample(report, database)
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> SampleReport:
+    """The shortest sample, read by tests and changed by none."""
+    return write_sample(tmp_path_factory.mktemp("short") / "sample", days=45, until=UNTIL)

@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bot.cli.sample import sample_command, yesterday
-from storage.sample import SampleRefusedError, write_sample
+from bot.cli.sample import in_words, sample_command, yesterday
+from storage.sample import SampleRefusedError, SampleReport, write_sample
 from tests.sample.conftest import UNTIL, read_back
 
 
@@ -23,22 +23,22 @@ def _digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
-    one = write_sample(tmp_path / "one", days=45, until=UNTIL)
-    two = write_sample(tmp_path / "two", days=45, until=UNTIL)
-    assert _digests(one.out) == _digests(two.out)
-    other = write_sample(tmp_path / "two", days=45, until=UNTIL, seed=8)
-    assert other.totals != one.totals
-    assert _digests(other.out).keys() == _digests(one.out).keys()
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+    short: SampleReport, tmp_path: Path
+) -> None:
+    again = write_sample(tmp_path / "again", days=45, until=UNTIL)
+    assert _digests(again.out) == _digests(short.out)
+    other = write_sample(tmp_path / "again", days=45, until=UNTIL, seed=8)
+    assert other.totals != short.totals
+    assert _digests(other.out).keys() == _digests(short.out).keys()
 
 
-def test_more_rows_are_the_same_money_in_finer_pieces(tmp_path: Path) -> None:
-    natural = write_sample(tmp_path / "natural", days=45, until=UNTIL)
+def test_more_rows_are_the_same_money_in_finer_pieces(short: SampleReport, tmp_path: Path) -> None:
     report = write_sample(tmp_path / "big", days=45, until=UNTIL, rows=50_003)
     assert report.rows == 50_003
-    assert natural.rows < report.rows
-    assert report.totals == natural.totals
-    coarse = {f.path: f.total for f in natural.files}
+    assert short.rows < report.rows
+    assert report.totals == short.totals
+    coarse = {f.path: f.total for f in short.files}
     assert {f.path: f.total for f in report.files} == coarse
     assert report.untagged_rows / report.rows == pytest.approx(0.30, abs=0.01)
     with duckdb.connect() as database:
@@ -130,9 +130,14 @@ def test_the_command_says_what_it_wrote(app: typer.Typer, tmp_path: Path) -> Non
     said = json.loads(result.stdout)
     assert said["last_day"] == "2026-11-22"
     assert said["rows"] == sum(f["rows"] for f in said["files"])
-    words = CliRunner().invoke(app, arguments[:-1])
-    assert f"{said['rows']:,} rows" in words.stdout
 
 
 def test_the_last_day_is_yesterday_unless_told_otherwise() -> None:
     assert yesterday(datetime(2026, 3, 1, 0, 30, tzinfo=UTC)) == date(2026, 2, 28)
+
+
+def test_the_report_in_words(short: SampleReport) -> None:
+    said = in_words(short)
+    assert f"{short.rows:,} rows, $" in said
+    assert "without tags" in said
+    assert f"{short.incidents} incidents" in said

@@ -104,7 +104,9 @@ export function openMenu(button, { label, items, choose, role = "menuitem" }) {
   window.addEventListener("resize", closeMenu);
   document.addEventListener("scroll", scrolled, true);
   function scrolled(event) {
-    if (!menu.contains(event.target)) closeMenu();
+    if (!event.target.contains(button)) return;
+    if (button.isConnected) place(menu, button);
+    else closeMenu();
   }
   opened = { menu, button, end() {
     document.removeEventListener("pointerdown", away, true);

@@ -1,0 +1,1 @@
+def bench_labelled(folder): pass

@@ -1,0 +1,310 @@
+"""What a click costs: the bot's answer with its transaction against a bare Bolt app that only acknowledges.
+
+``python -m tests.bench.slack``: two servers and a client, each in a process of its own, in one run; the same
+signed clicks go to both, by 1, 16 and 64 connections. The bot checks the signature, knows the person, runs a
+handler that changes a row and writes an audit entry on SQLite, commits (and syncs the disk), and answers.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+CONNECTIONS = (1, 16, 64)
+SECONDS = 4.0
+ROUNDS = 2
+USER, CHANNEL = "U0ENGINEER", "C0ALERTS1"
+
+POLICY = """
+version: 1
+workspace: {name: Example AI}
+bills:
+  - {name: main, files: bill}
+channels:
+  alerts: {slack: C0ALERTS1}
+roles:
+  engineer: {emails: [engineer@example.com]}
+alerts: {default: alerts}
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of the client: answers a second, and their times in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+# --- the servers ----------------------------------------------------------------------------------
+
+
+async def _serve(app: Any, ready: Connection) -> None:
+    from aiohttp import web
+
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+    await site.start()
+    ready.send(runner.addresses[0][1])
+    await asyncio.to_thread(ready.recv)
+    await runner.cleanup()
+
+
+def _bare(ready: Connection) -> None:
+    """A Bolt app as its documentation shows it, at its fastest setting."""
+
+    async def run() -> None:
+        from aiohttp import web
+        from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+        from slack_bolt.async_app import AsyncAck, AsyncApp
+        from slack_bolt.authorization import AuthorizeResult
+
+        async def authorize() -> AuthorizeResult:
+            return AuthorizeResult(enterprise_id=None, team_id="T0SANDRAIL", bot_token="xoxb-1")
+
+        bolt = AsyncApp(signing_secret=SECRET, authorize=authorize, process_before_response=True)
+
+        @bolt.action("bench.press")
+        async def acknowledge(ack: AsyncAck) -> None:
+            await ack()
+
+        async def events(request: web.Request) -> web.Response:
+            return await to_aiohttp_response(
+                await bolt.async_dispatch(await to_bolt_request(request))
+            )
+
+        app = web.Application()
+        app.router.add_post("/slack/events", events)
+        await _serve(app, ready)
+
+    asyncio.run(run())
+
+
+def _bot(ready: Connection, folder: str) -> None:
+    """The bot: its door, kernel, outbox and database, in front of a fake Web API."""
+
+    async def run() -> None:
+        from tests.fakes.slack_server import FakeSlack
+
+        async with FakeSlack() as slack:
+            slack.add_user(USER, "Erin", "engineer@example.com")
+            slack.add_channel(CHANNEL, "alerts")
+            await _serve(_bot_application(slack.api_url, slack.token, Path(folder)), ready)
+
+    asyncio.run(run())
+
+
+def _bot_application(api_url: str, token: str, folder: Path) -> Any:
+    from aiohttp import web
+    from sqlalchemy import Column, Integer, MetaData, String, Table, insert, update
+
+    from bot.delivery import Delivery
+    from bot.kernel import Kernel, utc_now
+    from bot.settings import SlackSettings
+    from bot.slack.door import add_routes
+    from bot.slack.surface import SlackSurface
+    from bot.surface import Surface
+    from handlers.conversation import Done, Interaction
+    from handlers.router import AnyReply, press
+    from handlers.turn import Turn
+    from storage.database import Database
+    from storage.migrate import upgrade
+    from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
+
+    database = Database(f"sqlite:///{folder / 'bench.db'}")
+    upgrade(database)
+    things = Table(
+        "bench", MetaData(), Column("id", String, primary_key=True), Column("presses", Integer)
+    )
+    things.create(database.writer)
+    with database.write() as connection:
+        connection.execute(insert(things).values(id="recs-v2", presses=0))
+
+    @press("bench.press", permission="anomaly.triage")
+    def count(turn: Turn, ask: Interaction) -> AnyReply:
+        turn.connection.execute(
+            update(things)
+            .where(things.c.id == ask.subject)
+            .values(presses=things.c.presses + 1)
+            .returning(things.c.presses)
+        ).one()
+        turn.audit(ask.actor.person, "bench.press", ask.subject)
+        return Done()
+
+    policy = parse_policy(POLICY)
+    loaded = LoadedPolicy(policy, policy_hash(policy), folder)
+    settings = SlackSettings(token, SECRET, None, api_url)
+    surface = SlackSurface(settings, loaded, database, utc_now)
+    surfaces: dict[str, Surface] = {"slack": surface}
+    delivery = Delivery(database, surfaces, utc_now)
+    kernel = Kernel(database, loaded, surfaces, delivery, utc_now)
+    app = web.Application()
+    add_routes(app, surface, kernel)
+    running: list[asyncio.Task[None]] = []
+
+    async def start(_: web.Application) -> None:
+        running.append(asyncio.create_task(delivery.run()))
+
+    async def stop(_: web.Application) -> None:
+        running[0].cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        database.close()
+
+    app.on_startup.append(start)
+    app.on_cleanup.append(stop)
+    return app
+
+
+# --- the client -----------------------------------------------------------------------------------
+
+
+def click(number: int, run: str) -> bytes:
+    """The body of one click, of the size that a real alert's has; each has its own trigger."""
+    section = {
+        "type": "section",
+        "text": {"type": "mrkdwn", "text": "over what was expected " * 12},
+    }
+    payload: dict[str, Any] = {
+        "type": "block_actions",
+        "user": {"id": USER, "username": "erin", "name": "erin", "team_id": "T0SANDRAIL"},
+        "api_app_id": "A0SANDRAIL",
+        "token": "legacy",
+        "container": {"type": "message", "message_ts": "1795000000.000100", "channel_id": CHANNEL},
+        "trigger_id": f"{run}.{number}",
+        "team": {"id": "T0SANDRAIL", "domain": "sandrail"},
+        "enterprise": None,
+        "is_enterprise_install": False,
+        "channel": {"id": CHANNEL, "name": "alerts"},
+        "message": {"type": "message", "ts": "1795000000.000100", "blocks": [section] * 6},
+        "state": {"values": {}},
+        "response_url": "https://hooks.slack.com/actions/T0SANDRAIL/1/2",
+        "actions": [
+            {
+                "action_id": "bench.press",
+                "block_id": "b1",
+                "type": "button",
+                "value": json.dumps({"s": "recs-v2", "v": 1}),
+                "action_ts": "1795000001.0",
+            }
+        ],
+    }
+    return urlencode({"payload": json.dumps(payload)}).encode()
+
+
+def _request(body: bytes) -> bytes:
+    timestamp = str(int(time.time()))
+    signed = hmac.new(SECRET.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256)
+    head = (
+        "POST /slack/events HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\nX-Slack-Request-Timestamp: {timestamp}\r\n"
+        f"X-Slack-Signature: v0={signed.hexdigest()}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _load(port: int, connections: int, seconds: float, run: str) -> Measured:
+    requests = iter([_request(click(n, run)) for n in range(int(seconds * 3000) + 200)])
+    times: list[float] = []
+    end = 0.0
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < end:
+            data = next(requests, None)
+            if data is None:
+                break
+            began = time.perf_counter()
+            writer.write(data)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(head.decode())
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            if body:
+                raise RuntimeError(f"refused: {body!r}")
+            times.append(time.perf_counter() - began)
+        writer.close()
+
+    began = time.perf_counter()
+    end = began + seconds
+    await asyncio.gather(*(one() for _ in range(connections)))
+    took = time.perf_counter() - began
+    cuts = statistics.quantiles(times, n=100)
+    return Measured(len(times) / took, cuts[49] * 1000, cuts[98] * 1000)
+
+
+def _client(pipe: Connection) -> None:
+    while (asked := pipe.recv()) is not None:
+        pipe.send(asyncio.run(_load(*asked)))
+
+
+# --- the run --------------------------------------------------------------------------------------
+
+
+def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, dict[int, Measured]]:
+    """Server → connections → the better of the rounds, which take turns so that both meet the same noise."""
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        servers: dict[str, tuple[Any, Connection, int]] = {}
+        for name, target, given in (("bare", _bare, ()), ("bot", _bot, (folder,))):
+            ours, theirs = spawn.Pipe()
+            process = spawn.Process(target=target, args=(theirs, *given), daemon=True)
+            process.start()
+            servers[name] = (process, ours, ours.recv())
+        mine, its = spawn.Pipe()
+        client = spawn.Process(target=_client, args=(its,), daemon=True)
+        client.start()
+
+        def ask(name: str, connections: int, length: float, run: str) -> Measured:
+            mine.send((servers[name][2], connections, length, f"{run}-{name}-{connections}"))
+            return mine.recv()  # type: ignore[no-any-return]
+
+        best: dict[str, dict[int, Measured]] = {name: {} for name in servers}
+        for name in servers:
+            ask(name, 4, 1.0, "warm")
+        for n in range(rounds):
+            for connections in CONNECTIONS:
+                for name in servers:
+                    got = ask(name, connections, seconds, str(n))
+                    known = best[name].get(connections)
+                    if known is None or got.rate > known.rate:
+                        best[name][connections] = got
+        mine.send(None)
+        for process, pipe, _ in servers.values():
+            pipe.send("stop")
+            process.join(10)
+        client.join(10)
+    return best
+
+
+def main() -> None:
+    """Prints a line for each number of connections."""
+    print(f"A signed click with its transaction on SQLite, {os.cpu_count()} cores")
+    best = measure()
+    print(
+        f"{'connections':>11} {'bare/s':>8} {'bot/s':>8} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}"
+    )
+    for connections in CONNECTIONS:
+        bare, bot = best["bare"][connections], best["bot"][connections]
+        print(
+            f"{connections:>11} {bare.rate:>8.0f} {bot.rate:>8.0f} {bot.rate / bare.rate:>6.2f}"
+            f" {bot.p50:>8.1f} {bot.p99:>8.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

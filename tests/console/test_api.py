@@ -1,0 +1,441 @@
+"""The console's HTTP: what a page may ask, what it gets, and who may not."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.console import live
+from bot.console.gate import TOKEN_HEADER
+from tests.console import answers, said
+from tests.console.desk import Desk, open_desk
+
+MARA, RAVI = "mara@example.com", "ravi@example.com"
+
+
+class Client:
+    """The page's requests, without the page."""
+
+    def __init__(self, desk: Desk, http: aiohttp.ClientSession, token: str) -> None:
+        self.desk, self.http, self.token = desk, http, token
+
+    async def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        """(status, JSON)."""
+        async with self.http.get(f"{self.desk.url}/console/api{path}", headers=headers) as got:
+            return got.status, await got.json()
+
+    async def post(
+        self, path: str, body: object, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """(status, JSON); with the page's token unless other headers are given."""
+        given = {TOKEN_HEADER: self.token} if headers is None else headers
+        address = f"{self.desk.url}/console/api{path}"
+        async with self.http.post(address, json=body, headers=given) as got:
+            return got.status, await got.json()
+
+    async def press(self, action: str, person: str = MARA, **more: object) -> Any:
+        """The reply to a press on the alert a1 in finops."""
+        status, reply = await self.post("/press", asked(person, action=action, **more))
+        assert status == 200, reply
+        await self.desk.sent()
+        return reply
+
+    async def messages(self, channel: str = "finops", query: str = "") -> list[Any]:
+        """The messages of a channel."""
+        _, found = await self.get(f"/channels/{channel}/messages{query}")
+        return list(found["messages"])
+
+
+_count = 0
+
+
+def asked(person: str = MARA, **more: object) -> dict[str, object]:
+    """The body of a POST."""
+    global _count
+    _count += 1
+    body = {"delivery_id": f"delivery-{_count}", "person": person, "channel": "finops"}
+    if "action" in more:
+        body["subject"] = "a1"
+    return {**body, **more}
+
+
+@pytest.fixture
+async def client(desk: Desk) -> AsyncIterator[Client]:
+    """A client with the token of the running console."""
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{desk.url}/console/api/session") as got:
+            token = (await got.json())["token"]
+        yield Client(desk, http, token)
+
+
+def words(message: dict[str, Any]) -> str:
+    """All that a message says."""
+    return json.dumps(message["content"], ensure_ascii=False)
+
+
+# --- the page and what it may load ----------------------------------------------------------------
+
+
+async def test_the_page_brings_its_token_and_forbids_everything_foreign(client: Client) -> None:
+    async with client.http.get(client.desk.url + "/") as got:
+        page = await got.text()
+        policy = got.headers["Content-Security-Policy"]
+    assert client.token in page
+    assert "Northwind AI" in page
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert got.headers["Cache-Control"] == "no-store"
+    assert "<script>" not in page
+    assert "style=" not in page
+
+
+async def test_files_are_served_with_their_type_and_not_twice(client: Client) -> None:
+    address = client.desk.url + "/console/static/main.js"
+    async with client.http.get(address) as got:
+        assert got.content_type == "text/javascript"
+        tag = got.headers["ETag"]
+    async with client.http.get(address, headers={"If-None-Match": tag}) as again:
+        assert again.status == 304
+    for name in ("nothing.js", "..%2Fdoor.py", "page.html"):
+        async with client.http.get(f"{client.desk.url}/console/static/{name}") as got:
+            assert got.status == 404, name
+
+
+# --- who may not ----------------------------------------------------------------------------------
+
+
+HERE = ["localhost", "LOCALHOST:3000", "127.0.0.1:1", "[::1]", "[::1]:3000"]
+ELSEWHERE = ["evil.example", "127.0.0.1.evil.example:80", "10.0.0.8:3000", ""]
+
+
+async def test_a_name_that_was_rebound_to_this_machine_gets_nothing(client: Client) -> None:
+    for host in ELSEWHERE:
+        for path in ("/", "/console/api/session", "/console/static/main.js"):
+            address = client.desk.url + path
+            async with client.http.get(address, headers={"Host": host}) as got:
+                assert got.status == 421, (host, path)
+                assert client.token not in await got.text()
+                assert "Content-Security-Policy" in got.headers
+
+
+async def test_every_name_of_this_machine_is_answered(client: Client) -> None:
+    for host in HERE:
+        assert (await client.get("/channels", Host=host))[0] == 200, host
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({TOKEN_HEADER: ""}, "token"),
+        ({TOKEN_HEADER: "guessed"}, "token"),
+        ({"Origin": "https://evil.example"}, "cross-site"),
+        ({"Origin": "null"}, "cross-site"),
+        ({"Origin": "http://127.0.0.1:1"}, "cross-site"),
+        ({"Sec-Fetch-Site": "cross-site"}, "cross-site"),
+        ({"Sec-Fetch-Site": "same-site"}, "cross-site"),
+        ({"Content-Type": "text/plain"}, "type"),
+    ],
+)
+async def test_another_page_cannot_press(
+    client: Client, change: dict[str, str], reason: str
+) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    headers = {TOKEN_HEADER: client.token, **change}
+    status, reply = await client.post("/press", asked(action="test.investigate"), headers)
+    assert status in (403, 415)
+    assert reply["reason"] == reason
+    assert answers.effects == {}
+
+
+async def test_another_page_cannot_read(client: Client) -> None:
+    status, reply = await client.get("/session", **{"Sec-Fetch-Site": "cross-site"})
+    assert (status, reply["reason"]) == (403, "cross-site")
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+async def test_the_session_names_people_with_their_roles_and_commands(client: Client) -> None:
+    _, session = await client.get("/session")
+    people = {p["name"]: p["roles"] for p in session["personas"]}
+    assert people["Mara Okafor"] == ["engineer"]
+    assert people["Ravi Menon"] == ["executive"]
+    commands = {c["name"]: c for c in session["commands"]}
+    assert commands["test report"]["usage"] == "[team] [last-week]"
+    assert "executive" not in commands["test rename"]["roles"]
+    _, found = await client.get("/words")
+    assert found["team"] == ["recommendations", "search"]
+
+
+async def test_channels_say_what_is_unread(client: Client) -> None:
+    await client.desk.fill("finops", 3)
+    _, found = await client.get("/channels?read=finops:1&read=nonsense&read=search:x")
+    states = {c["name"]: c for c in found["channels"]}
+    assert list(states) == ["finops", "recommendations", "search", "executives", "quiet-corner"]
+    assert (states["finops"]["messages"], states["finops"]["unread"]) == (3, 2)
+    assert (states["search"]["messages"], states["search"]["unread"]) == (0, 0)
+    assert "recommendations" in states["recommendations"]["about"]
+
+
+async def test_messages_come_in_pages_newest_last(client: Client) -> None:
+    await client.desk.fill("finops", 9)
+    _, newest = await client.get("/channels/finops/messages?limit=4")
+    assert [m["id"] for m in newest["messages"]] == [6, 7, 8, 9]
+    assert newest["older"]
+    _, older = await client.get("/channels/finops/messages?limit=5&before=6")
+    assert [m["id"] for m in older["messages"]] == [1, 2, 3, 4, 5]
+    assert not older["older"]
+    linked = await client.messages(query="?limit=2&back_to=7")
+    assert [m["id"] for m in linked] == [2, 3, 4, 5, 6, 7, 8, 9]
+    status, refused = await client.get("/channels/nowhere/messages")
+    assert (status, refused["error"]) == (404, "There is no channel called nowhere.")
+
+
+async def test_a_thread_has_its_root_and_its_replies(client: Client) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    await client.desk.reply("a1", "r1", said.news("First"))
+    await client.desk.reply("a1", "r2", said.news("Second"))
+    root = (await client.messages())[0]
+    assert root["replies"] == 2
+    assert root["last_reply_at"]
+    _, thread = await client.get(f"/messages/{root['id']}/thread")
+    assert [m["content"]["summary"] for m in thread["replies"]] == ["First", "Second"]
+    _, reply = await client.get(f"/messages/{thread['replies'][0]['id']}")
+    assert reply["thread_id"] == root["id"]
+    for path in ("/messages/99", "/messages/99/thread", f"/messages/{reply['id']}/thread"):
+        status, refused = await client.get(path)
+        assert (status, refused["error"]) == (404, "There is no such message."), path
+
+
+async def test_charts_are_pictures_in_both_colours_with_their_etag(client: Client) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    charts = (await client.messages())[0]["charts"]
+    (address,) = charts.values()
+    pictures = []
+    for theme in ("light", "dark"):
+        async with client.http.get(f"{client.desk.url}{address}&theme={theme}") as got:
+            assert got.content_type == "image/png"
+            pictures.append(await got.read())
+            tag = got.headers["ETag"]
+    assert pictures[0] != pictures[1]
+    assert all(p.startswith(b"\x89PNG") for p in pictures)
+    url = f"{client.desk.url}{address}&theme=dark"
+    async with client.http.get(url, headers={"If-None-Match": tag}) as again:
+        assert (again.status, await again.read()) == (304, b"")
+    for path in ("/messages/1/charts/0", "/messages/1/charts/99", "/messages/9/charts/4"):
+        assert (await client.get(path))[0] == 404, path
+
+
+# --- what someone does ----------------------------------------------------------------------------
+
+
+async def test_a_press_changes_the_message_and_its_thread_for_all(client: Client) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    reply = await client.press("test.investigate")
+    assert reply == {"kind": "done", "note": "You are on it."}
+    message = (await client.messages())[0]
+    assert "Mara Okafor is looking into it (1)." in words(message)
+    assert (message["revision"], message["replies"]) == (2, 1)
+    assert message["edited_at"]
+
+
+async def test_the_same_delivery_again_has_no_second_effect(client: Client) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    body = asked(action="test.investigate")
+    assert await client.post("/press", body) == await client.post("/press", body)
+    assert answers.effects == {"a1": 1}
+    other = {**body, "person": "lena@example.com"}
+    await client.post("/press", other)
+    assert answers.effects == {"a1": 2}, "one person's delivery is not another's"
+
+
+async def test_a_menu_brings_its_choice(client: Client) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    await client.press("test.snooze", inputs={"choice": "3"})
+    assert "Quiet for 3 days." in words((await client.messages())[0])
+
+
+async def test_who_you_are_decides_what_you_may(client: Client) -> None:
+    reply = await client.press("test.finance-only", RAVI)
+    assert (reply["kind"], reply["reason"]) == ("refused", "not-allowed")
+    assert "you have executive" in reply["sentence"]
+    assert (await client.press("test.finance-only", MARA))["kind"] == "done"
+
+
+async def test_a_form_opens_refuses_fields_and_is_saved(client: Client) -> None:
+    await client.desk.post("finops", "a1", said.alert())
+    opened = await client.press("test.expected")
+    assert opened["form"]["title"] == "This was expected"
+    body = asked(action="test.expected", inputs={"why": "launch", "until": "2026-12-01"})
+    _, refused = await client.post("/submission", body)
+    assert list(refused["errors"]) == ["why"]
+    body = asked(action="test.expected", inputs={"why": "planned launch", "until": "2026-12-01"})
+    _, saved = await client.post("/submission", body)
+    assert saved["note"] == "Saved as expected."
+    await client.desk.sent()
+    assert "Expected until 2026-12-01." in words((await client.messages())[0])
+
+
+@pytest.mark.parametrize(
+    "typed", ["/test report search", "sandrail Test  REPORT search", "test report search"]
+)
+async def test_a_command_is_answered_privately_with_its_chart(client: Client, typed: str) -> None:
+    status, reply = await client.post("/command", asked(text=typed))
+    assert (status, reply["kind"]) == (200, "private")
+    assert reply["message"]["summary"] == "Spend of search this week"
+    (address,) = reply["charts"].values()
+    async with client.http.get(f"{client.desk.url}{address}&theme=light") as got:
+        assert (await got.read()).startswith(b"\x89PNG")
+    assert await client.messages() == []
+    status, gone = await client.get("/charts/0123456789abcdef")
+    assert (status, gone["error"]) == (404, "This chart is no longer kept; ask again.")
+
+
+async def test_an_unknown_command_names_the_nearest(client: Client) -> None:
+    _, reply = await client.post("/command", asked(text="test reprot"))
+    assert reply["kind"] == "refused"
+    assert "/test report" in reply["sentence"]
+    _, nothing = await client.post("/command", asked(text="/"))
+    assert nothing["kind"] == "private", "nothing asks for help"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"person": "nobody@example.com"},
+            "The policy's people do not include nobody@example.com.",
+        ),
+        ({"channel": "nowhere"}, "There is no channel called nowhere."),
+        ({"delivery_id": "x"}, "delivery_id"),
+        ({"inputs": {"a": 1}}, "inputs"),
+        ({"roles": ["finops"]}, "roles"),
+        ({"action": ""}, "action"),
+    ],
+)
+async def test_a_request_that_cannot_be_read_changes_nothing(
+    client: Client, change: dict[str, object], sentence: str
+) -> None:
+    status, reply = await client.post("/press", asked() | {"action": "test.investigate"} | change)
+    assert status == 422
+    assert sentence in reply["error"]
+    assert answers.effects == {}
+
+
+async def test_what_is_not_json_is_refused(client: Client) -> None:
+    headers = {TOKEN_HEADER: client.token, "Content-Type": "application/json"}
+    address = f"{client.desk.url}/console/api/press"
+    for body in (b"{", b"\xff\xfe", b"[]", b"null"):
+        async with client.http.post(address, data=body, headers=headers) as got:
+            assert got.status == 422
+            assert "cannot be read" in (await got.json())["error"]
+
+
+async def test_a_button_from_before_an_update_says_so(client: Client) -> None:
+    reply = await client.press("test.gone")
+    assert reply["reason"] == "not-found"
+
+
+# --- the live stream ------------------------------------------------------------------------------
+
+
+class Stream:
+    """Reads Server-Sent Events."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.last_id = ""
+
+    async def next(self, kind: str) -> Any:
+        """The data of the next event of that kind."""
+        event: dict[str, str] = {}
+        async for line in self._response.content:
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if name:
+                event[name] = value
+                continue
+            self.last_id = event.get("id", self.last_id)
+            if event.get("event") == kind:
+                return json.loads(event["data"])
+            event = {}
+        raise AssertionError(f"the stream ended before {kind}")
+
+
+@pytest.mark.parametrize("how", ["header", "query"])
+async def test_the_stream_tells_what_happens_and_what_was_missed(client: Client, how: str) -> None:
+    address = f"{client.desk.url}/console/api/live"
+    async with client.http.get(address) as response:
+        assert response.content_type == "text/event-stream"
+        stream = Stream(response)
+        assert (await stream.next("hello"))["token"] == client.token
+        await stream.next("ping")
+        await client.desk.post("finops", "a1", said.alert())
+        posted = await stream.next("message")
+        assert (posted["channel"], posted["revision"]) == ("finops", 1)
+        await client.press("test.investigate")
+        changed = await stream.next("message")
+        if changed["revision"] == 1:
+            pytest.fail("the post was told twice")
+        assert changed["revision"] == 2
+        reply = await stream.next("message")
+        assert reply["root"]["replies"] == 1
+        await stream.next("ping")
+    await client.desk.post("search", "s1", said.news("While nobody looked"))
+    await client.desk.edit("a1", said.alert("a1", "Changed while nobody looked."))
+    headers = {"Last-Event-ID": stream.last_id} if how == "header" else {}
+    query = f"?since={stream.last_id}" if how == "query" else ""
+    async with client.http.get(address + query, headers=headers) as response:
+        again = Stream(response)
+        missed: dict[int, Any] = {}
+        while len(missed) < 3:
+            message = await again.next("message")
+            missed[message["id"]] = message
+    assert "Changed while nobody looked." in words(missed[posted["id"]])
+    assert any(m["channel"] == "search" for m in missed.values())
+
+
+async def test_too_much_at_once_makes_the_page_load_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LIMIT", 3)
+    await client.desk.fill("finops", 5)
+    async with client.http.get(f"{client.desk.url}/console/api/live?since=0-0") as response:
+        await Stream(response).next("reset")
+
+
+@pytest.mark.parametrize(
+    "since", ["", "x", "1-", "-1", "1-99999999999999999999999", "٣-٣", "1-1-1"]
+)
+async def test_a_mark_that_cannot_be_read_starts_now(client: Client, since: str) -> None:
+    await client.desk.post("finops", "n1", said.news())
+    address = f"{client.desk.url}/console/api/live"
+    async with client.http.get(address, params={"since": since}) as response:
+        await Stream(response).next("hello")
+        await Stream(response).next("ping")
+
+
+async def test_another_process_writes_and_the_page_hears_of_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two processes share a database: nobody tells us, so the stream looks by itself."""
+    monkeypatch.setattr(live, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(client.desk.surface, "notify", lambda: None)
+    async with client.http.get(f"{client.desk.url}/console/api/live") as response:
+        stream = Stream(response)
+        await stream.next("ping")
+        await client.desk.post("finops", "n1", said.news("From elsewhere"))
+        assert (await stream.next("message"))["content"]["summary"] == "From elsewhere"
+
+
+async def test_the_server_stops_at_once_with_a_stream_open(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk, aiohttp.ClientSession() as http:
+        await desk.start()
+        async with http.get(f"{desk.url}/console/api/live") as response:
+            await Stream(response).next("ping")
+            await desk.stop()
+            assert await response.content.read() == b""

@@ -1,0 +1,295 @@
+"""What Slack sends a bot when people do things: signed raw HTTP, byte for byte as Slack does it."""
+
+import hashlib
+import hmac
+import io
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+
+from tests.fakes.block_kit import problems, view_problems
+from tests.fakes.slack_server import FakeSlack
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as it went out, and what came back."""
+
+    body: bytes
+    headers: dict[str, str]
+    status: int
+    text: str
+    seconds: float
+
+    def json(self) -> dict[str, Any]:
+        """The answer's JSON; an empty answer is an empty object."""
+        return dict(json.loads(self.text)) if self.text else {}
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """X-Slack-Signature of a body."""
+    digest = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256)
+    return "v0=" + digest.hexdigest()
+
+
+class Hands:
+    """People of the workspace at their keyboards, in front of the bot at ``url``."""
+
+    def __init__(self, slack: FakeSlack, url: str, secret: str) -> None:
+        self.slack = slack
+        self.url = url
+        self.secret = secret
+        self.session = aiohttp.ClientSession()
+
+    async def close(self) -> None:
+        await self.session.close()
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        body: bytes,
+        content_type: str = "application/x-www-form-urlencoded",
+        **headers: str,
+    ) -> Sent:
+        """Sends a body signed; ``headers`` replace what Slack would send (underscores for dashes)."""
+        timestamp = str(int(self.slack.now()))
+        signed = {
+            "Content-Type": content_type,
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": sign(self.secret, timestamp, body),
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        return await self.send_raw(body, signed)
+
+    async def send_raw(self, body: bytes, headers: Mapping[str, str]) -> Sent:
+        """Sends exactly these bytes with exactly these headers."""
+        began = time.perf_counter()
+        async with self.session.post(self.url, data=body, headers=headers) as response:
+            text = await response.text()
+        seconds = time.perf_counter() - began
+        return Sent(body, dict(headers), response.status, text, seconds)
+
+    async def send_large(self, size: int) -> Sent:
+        """Sends a body of that many bytes, signed."""
+        body = b"x" * size
+        timestamp = str(int(self.slack.now()))
+        headers = {
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": sign(self.secret, timestamp, body),
+        }
+        async with self.session.post(self.url, data=io.BytesIO(body), headers=headers) as response:
+            return Sent(body, headers, response.status, await response.text(), 0.0)
+
+    async def send_payload(self, payload: dict[str, Any]) -> Sent:
+        """Sends an interaction's payload as Slack does: JSON in a form field."""
+        return await self.send(urlencode({"payload": json.dumps(payload)}).encode())
+
+    async def again(self, sent: Sent, **headers: str) -> Sent:
+        """The same signed bytes once more, as a replay or as Slack's retry."""
+        more = {k.replace("_", "-"): v for k, v in headers.items()}
+        return await self.send_raw(sent.body, {**sent.headers, **more})
+
+    # --- what people do ---------------------------------------------------------------------------
+
+    async def command(self, user: str, command: str, text: str = "", channel: str = "") -> Sent:
+        """A slash command. Its private answer, when there is one, is among the ephemerals."""
+        where = channel or next(iter(self.slack.channels))
+        sent = await self.send(urlencode(self.command_body(user, command, text, where)).encode())
+        self._private(sent, user, where)
+        return sent
+
+    def command_body(self, user: str, command: str, text: str, channel: str) -> dict[str, str]:
+        """The fields of a slash command."""
+        return {
+            "token": "legacy",
+            "team_id": self.slack.team,
+            "team_domain": "sandrail",
+            "channel_id": channel,
+            "channel_name": self.slack.channels[channel].name,
+            "user_id": user,
+            "user_name": self.slack.users.get(user, {}).get("name", "someone"),
+            "command": command,
+            "text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+            "api_app_id": "A0SANDRAIL",
+            "is_enterprise_install": "false",
+            "response_url": self.slack.response_url(user, channel),
+            "trigger_id": self.slack.trigger(),
+        }
+
+    async def press(
+        self,
+        user: str,
+        channel: str,
+        message: dict[str, Any],
+        label: str,
+        choice: str | None = None,
+    ) -> Sent:
+        """Presses the button, or chooses in the menu, with that label in a message."""
+        payload = self.press_payload(user, channel, message, label, choice)
+        return await self.send_payload(payload)
+
+    def press_payload(
+        self,
+        user: str,
+        channel: str,
+        message: dict[str, Any],
+        label: str,
+        choice: str | None = None,
+    ) -> dict[str, Any]:
+        """The ``block_actions`` payload of a press."""
+        element = find_element(message, label)
+        action: dict[str, Any] = {
+            "action_id": element["action_id"],
+            "block_id": "b1",
+            "type": element["type"],
+            "action_ts": self.slack.ts(),
+        }
+        if element["type"] == "static_select":
+            option = next(o for o in element["options"] if o["text"]["text"] == choice)
+            action["selected_option"] = option
+        else:
+            action["value"] = element["value"]
+        thread = message.get("thread_ts")
+        return {
+            "type": "block_actions",
+            "user": self._user(user),
+            "api_app_id": "A0SANDRAIL",
+            "token": "legacy",
+            "container": {
+                "type": "message",
+                "message_ts": message["ts"],
+                "channel_id": channel,
+                "is_ephemeral": False,
+                **({"thread_ts": thread} if thread else {}),
+            },
+            "trigger_id": self.slack.trigger(),
+            "team": {"id": self.slack.team, "domain": "sandrail"},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "channel": {"id": channel, "name": self.slack.channels[channel].name},
+            "message": message,
+            "state": {"values": {}},
+            "response_url": self.slack.response_url(user, channel),
+            "actions": [action],
+        }
+
+    async def submit(self, user: str, view: dict[str, Any], **values: str) -> Sent:
+        """Fills in the fields of an open modal by name and submits it."""
+        payload = self.submission_payload(user, view, **values)
+        sent = await self.send_payload(payload)
+        answer = sent.json() if sent.status == 200 else {}
+        if answer.get("response_action") == "errors":
+            inputs = {b["block_id"] for b in view["blocks"] if b["type"] == "input"}
+            assert set(answer["errors"]) <= inputs, "errors must be keyed by the block_id of inputs"
+            assert all(answer["errors"].values())
+        elif "view" in answer:
+            assert view_problems(answer["view"]) == []
+        return sent
+
+    def submission_payload(self, user: str, view: dict[str, Any], **values: str) -> dict[str, Any]:
+        """The ``view_submission`` payload of a form."""
+        state: dict[str, dict[str, Any]] = {}
+        for block in view["blocks"]:
+            if block["type"] != "input":
+                continue
+            element = block["element"]
+            typed = _typed(element, values.get(block["block_id"]))
+            state[block["block_id"]] = {element["action_id"]: {"type": element["type"], **typed}}
+        return {
+            "type": "view_submission",
+            "team": {"id": self.slack.team, "domain": "sandrail"},
+            "user": self._user(user),
+            "api_app_id": "A0SANDRAIL",
+            "token": "legacy",
+            "trigger_id": self.slack.trigger(),
+            "view": {**view, "state": {"values": state}, "team_id": self.slack.team},
+            "response_urls": [],
+            "is_enterprise_install": False,
+            "enterprise": None,
+        }
+
+    async def mention(
+        self, user: str, channel: str, text: str, thread: str | None = None, event_id: str = "Ev1"
+    ) -> Sent:
+        """Writes a message that mentions the bot."""
+        return await self.send(
+            json.dumps(self.mention_body(user, channel, text, thread, event_id)).encode(),
+            "application/json",
+        )
+
+    def mention_body(
+        self, user: str, channel: str, text: str, thread: str | None, event_id: str
+    ) -> dict[str, Any]:
+        """The ``app_mention`` event."""
+        return self.event_body(
+            {
+                "type": "app_mention",
+                "user": user,
+                "text": f"<@{self.slack.bot_user}> {text}",
+                "ts": self.slack.ts(),
+                "channel": channel,
+                **({"thread_ts": thread} if thread else {}),
+            },
+            event_id,
+        )
+
+    def event_body(self, event: dict[str, Any], event_id: str) -> dict[str, Any]:
+        """An Events API envelope."""
+        return {
+            "token": "legacy",
+            "team_id": self.slack.team,
+            "api_app_id": "A0SANDRAIL",
+            "type": "event_callback",
+            "event_id": event_id,
+            "event_time": int(self.slack.now()),
+            "authorizations": [{"team_id": self.slack.team, "user_id": self.slack.bot_user}],
+            "event": event,
+        }
+
+    def _user(self, user: str) -> dict[str, Any]:
+        known = self.slack.users.get(user, {})
+        return {
+            "id": user,
+            "username": known.get("name", "someone"),
+            "name": known.get("name", "someone"),
+            "team_id": known.get("team_id", self.slack.team),
+        }
+
+    def _private(self, sent: Sent, user: str, channel: str) -> None:
+        if sent.status == 200 and sent.text:
+            answer = sent.json()
+            assert answer["response_type"] == "ephemeral"
+            assert answer["text"].strip()
+            assert problems(answer["blocks"]) == []
+            self.slack.ephemerals.append(
+                {**answer, "user": user, "channel": channel, "via": "answer"}
+            )
+
+
+def find_element(message: dict[str, Any], label: str) -> dict[str, Any]:
+    """The button or menu with a label in a message."""
+    for block in message.get("blocks", []):
+        for element in block.get("elements", []) if block["type"] == "actions" else []:
+            shown = element.get("text") or element.get("placeholder")
+            if shown["text"] == label:
+                return dict(element)
+    raise AssertionError(f"no button {label} in {json.dumps(message.get('blocks'))[:600]}")
+
+
+def _typed(element: dict[str, Any], value: str | None) -> dict[str, Any]:
+    match element["type"]:
+        case "static_select":
+            groups = element.get("option_groups") or [{"options": element["options"]}]
+            options = [o for g in groups for o in g["options"]]
+            chosen = next((o for o in options if o["value"] == value), None)
+            return {"selected_option": chosen or element.get("initial_option")}
+        case "datepicker":
+            return {"selected_date": value or element.get("initial_date")}
+        case _:
+            return {"value": value if value is not None else element.get("initial_value")}
