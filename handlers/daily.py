@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.bills.ingest import IngestReport, ingest
-
 from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
 from handlers.find_anomalies import find_anomalies
 from handlers.turn import Places, Turn
+from storage.bills.ingest import IngestReport, ingest
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 

@@ -217,7 +217,9 @@ def _covered(turn: Turn, period: Period) -> Fact:
     return Fact(
         label="Allocated",
         value=text(
-            f"{words.percent(shares.share_by_tags)} by tags, {words.percent(shares.share_by_rules)} by rules, "
+            f"{words.percent(shares.share_by_tags)} by tags, "
+            f"{words.percent(shares.share_by_rules)} by rules, "
+            f"{words.percent(shares.share_by_splits)} shared, "
             f"{words.percent(shares.share_unallocated)} not at all"
         ),
     )

@@ -13,6 +13,8 @@ from storage.tables.spend import CostRollup
 
 #: Writers may commit in another order than they looked at the clock; a look back covers that.
 OVERLAP = timedelta(seconds=10)
+#: What has not spent for longer is not offered while someone types.
+RECENT = timedelta(days=60)
 
 _messages = ConsoleMessage.__table__  # type: ignore[attr-defined]
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
@@ -35,7 +37,7 @@ class Kept:
 
 
 class ChannelState(NamedTuple):
-    """How many messages a channel has, the newest one's id, how many are newer than what was read."""
+    """How many messages a channel has, the newest one's id, how many threads have something unread."""
 
     messages: int
     last_id: int
@@ -155,7 +157,7 @@ def thread(connection: Connection, root_id: int) -> list[Kept]:
 def channels(connection: Connection, read: Mapping[str, int]) -> dict[str, ChannelState]:
     """The state of every channel that has messages; ``read`` is the newest id seen, by channel.
 
-    What is unread counts replies too: news in a thread is news.
+    A thread counts once however much is new in it, whether its root or its replies.
     """
     totals = connection.execute(
         select(_messages.c.channel, func.count(), func.max(_messages.c.id)).group_by(
@@ -168,7 +170,9 @@ def channels(connection: Connection, read: Mapping[str, int]) -> dict[str, Chann
         unread = 0
         if last > seen:
             unread = connection.execute(
-                select(func.count()).where(_messages.c.channel == name, _messages.c.id > seen)
+                select(
+                    func.count(func.coalesce(_messages.c.thread_id, _messages.c.id).distinct())
+                ).where(_messages.c.channel == name, _messages.c.id > seen)
             ).scalar_one()
         found[name] = ChannelState(int(count), int(last), int(unread))
     return found
@@ -200,12 +204,19 @@ def changed_since(connection: Connection, since: Mark, limit: int) -> list[Kept]
 
 
 def words(connection: Connection, limit: int = 500) -> dict[str, list[str]]:
-    """The values that people type after a command, by dimension, as the bill has them."""
+    """The values that people type after a command, by dimension: what the bill's last weeks name."""
+    latest = connection.execute(select(func.max(_rollup.c.day))).scalar()
+    if latest is None:
+        return {}
     found = {}
     for dimension in ("team", "feature", "experiment"):
         column = _rollup.c[dimension]
         rows = connection.execute(
-            select(column).where(column != "").distinct().order_by(column).limit(limit)
+            select(column)
+            .where(column != "", _rollup.c.day >= latest - RECENT)
+            .distinct()
+            .order_by(column)
+            .limit(limit)
         )
         found[dimension] = [str(r[0]) for r in rows]
     return found

@@ -194,7 +194,7 @@ def _spend(
         complete=complete[used],
         worth=np.maximum(price, 0.0),
         allocations=tuple(allocations[scopes[i]] for i in used),
-        watched=(both,) * len(used),
+        watched=(("up",),) * len(used),  # fewer hours are no cost, and an outage shows in the spend
     )
     return [spend, gpu]
 

@@ -127,6 +127,7 @@ def _bars() -> Iterator["Progress"]:
 
 
 def _show(report: "IngestReport", currency: str) -> None:
+    from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
 
@@ -150,7 +151,9 @@ def _show(report: "IngestReport", currency: str) -> None:
         )
     # As wide as it is, also where there is no terminal: a number must never be cut.
     widest = Measurement.get(out, out.options.update(max_width=1_000), table).maximum
-    out.print(table, width=widest, crop=False, no_wrap=True, overflow="ignore", soft_wrap=True)
+    table.width = widest
+    wide = Console(file=out.file, width=max(widest, out.width), highlight=False)
+    wide.print(table)
     for bill in report.bills:
         for note in bill.notes:
             out.print(f"{bill.bill}: {note}.", markup=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bot.console.gate import HEADERS
 from bot.console.shown import message_json
 from bot.console.surface import ConsoleSurface
 from storage import console
@@ -61,7 +62,7 @@ class Live:
         """GET /console/api/live: ``hello``, then ``message`` for each change, ``reset`` when there are
         too many, ``ping`` when there is none."""
         response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+            headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(request)
         since = mark_of(request.headers.get("Last-Event-ID") or request.query.get("since"))

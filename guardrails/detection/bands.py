@@ -37,8 +37,9 @@ from guardrails.detection.rolling import (
 
 MEDIAN_OF_NORMAL = 0.6745  # 50 % and 80 % quantiles of the absolute value of a standard normal
 Q80_OF_NORMAL = 1.2816
-TAIL = 2.0
-BURSTS = 3
+TAIL = 2.0  # what the tail's quantile is divided by: the band is a little wider than that quantile
+BURST_REACH = 1.4
+BURSTS = 3  # separate ways out of the band that make one more usual
 SCORE_CAP = 100.0  # a constant series that moves has no finite score of its own
 
 
@@ -231,9 +232,9 @@ def _bursts(
 ) -> tuple[Matrix, Matrix, Matrix]:
     """Widens the band of series that leave it again and again to where they usually go.
 
-    After ``BURSTS`` separate ways out within ``spread`` steps, the edge is the median of the values that were
-    out, and as much beyond it as they spread, at least 30 % of their distance. The score is scaled so that
-    the edge still has a score of ``width``.
+    After ``BURSTS`` separate ways out within ``spread`` steps, the edge is ``BURST_REACH`` times as far from
+    the expected value as the median of their first steps. The score is scaled so that the edge still
+    has a score of ``width``.
     """
     edges, scores = {1: upper, -1: lower}, score
     for side in (1, -1):
@@ -247,9 +248,9 @@ def _bursts(
         often = earlier(counts.astype(np.float64), 1) >= BURSTS
         if not often.any():
             continue
-        beyond = np.where(out, side * (values - expected), np.nan)
-        (middle, high), _ = trailing_quantiles(beyond, tuning.spread, (0.5, 0.8))
-        reach = middle + np.maximum(width * (high - middle), 0.3 * middle)
+        beyond = np.where(began, side * (values - expected), np.nan)
+        middle, _ = trailing_median(beyond, tuning.spread)
+        reach = BURST_REACH * middle
         usual = side * (edges[side] - expected)
         wider = often & (reach > usual)
         edges[side] = np.where(wider, expected + side * reach, edges[side])

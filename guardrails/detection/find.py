@@ -26,6 +26,9 @@ MIX_CHANGE = 0.10
 CALM = 0.5
 #: So many days after an episode a way back to what was normal before it is no finding.
 RETURN_DAYS = 60
+#: Stages whose experiments end as a matter of course: a fall to next to nothing is no finding there.
+ENDING = ("exploration", "pilot")
+NEXT_TO_NOTHING = 0.05
 #: Days before and after an episode that its history shows.
 SHOWN = 42
 SHOWN_AFTER = 14
@@ -102,10 +105,22 @@ def _judge(matrix: SeriesMatrix, settings: Detection, steps: int, tuning: Tuning
         if matrix.signal != "quality":
             worthwhile &= np.abs(money) >= float(settings.min_impact)
         up = (result.score > settings.band) & worthwhile
-        down = (result.score < -settings.band) & worthwhile & complete
+        ended = np.abs(values) <= NEXT_TO_NOTHING * np.abs(result.expected)
+        ended &= _may_end(matrix)[:, None]
+        down = (result.score < -settings.band) & worthwhile & complete & ~ended
         calm = (np.abs(result.score) <= CALM * settings.band) | ~worthwhile
     calm &= complete & ~np.isnan(result.score)
     return _Judged(values, result, money, up, down, calm, new)
+
+
+def _may_end(matrix: SeriesMatrix) -> NDArray[np.bool_]:
+    return np.array(
+        [
+            scope.dimension == "experiment" and held.get("stage") in ENDING
+            for scope, held in zip(matrix.scopes, matrix.allocations, strict=True)
+        ],
+        dtype=np.bool_,
+    )
 
 
 def _score_of(
@@ -193,10 +208,11 @@ def _of_series(
 
 
 def _returns(judged: _Judged, row: int, column: int, before: Episode) -> bool:
-    """Whether the value of a day is inside the band that held when an earlier episode began."""
+    """Whether a day's value is inside the band that its weekday had when an earlier episode began."""
     if column - before.last > RETURN_DAYS:
         return False
-    lower, upper = judged.bands.lower[row, before.first], judged.bands.upper[row, before.first]
+    like = max(before.first - (before.first - column) % 7, 0)
+    lower, upper = judged.bands.lower[row, like], judged.bands.upper[row, like]
     return bool(lower <= judged.values[row, column] <= upper)
 
 

@@ -45,6 +45,7 @@ def tuning_for(step: float) -> Tuning:
         drift=max(day // 8, 8),
         spread=7 * day,
         min_points=max(min(day, 100), 14),
+        tail=0.99,
         floor=0.01,
     )
 

@@ -52,8 +52,6 @@ def condense(source: Source, bill: Bill, tested: set[str]) -> Any:
     what the rollup keeps and the ``tested`` columns; sums: ``cost`` (DECIMAL, exact), ``quantity``
     (double), ``lines`` (rows).
     """
-    import ibis
-
     amount = money(source.table[source.columns[bill.cost]], source.exact)
     keys = {
         **_placed(source, bill),
@@ -66,11 +64,11 @@ def condense(source: Source, bill: Bill, tested: set[str]) -> Any:
             keys[RAW + name] = column.cast("string")
     if "sku" in bill.detail:
         keys["sku_text"] = _description(source)
-    used = source.column("ConsumedQuantity")
+    used, lines = source.column("ConsumedQuantity"), source.table.count()
     return source.table.group_by(**keys).aggregate(
         cost=amount.sum().cast(source.exact),
-        quantity=ibis.literal(0.0).max() if used is None else quantity(used).sum(),
-        lines=source.table.count(),
+        quantity=lines.cast("float64") * 0.0 if used is None else quantity(used).sum(),
+        lines=lines,
     )
 
 

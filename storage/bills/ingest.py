@@ -189,7 +189,7 @@ class _Reading:
 
         charges = local.table(CHARGES)
         bad = charges.filter(~readable(charges, self.bill)).count()
-        if not local.execute(bad):
+        if not local.to_pyarrow(bad).as_py():
             return broken
         what = f"Keeping rows of {self.bill.name} that cannot be read"
         self.tell(what, 0.0)

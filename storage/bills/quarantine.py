@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert
 
 from guardrails.policy.bills import Bill
 from storage.bills.charges import trouble
-from storage.bills.engine import quoted
+from storage.bills.engine import batches, quoted
 from storage.bills.report import QuarantineReport
 from storage.bills.source import FILE, Source
 from storage.tables.spend import QuarantinedRow
@@ -47,7 +47,7 @@ def unreadable_rows(source: Source, bill: Bill) -> Iterator[BadRow]:
         marked = marked.mutate(sandrail_line=rank + 1)
     bad = marked.filter(marked.sandrail_trouble.notnull())
     try:
-        for batch in source.backend.to_pyarrow_batches(bad, chunk_size=_BATCH):
+        for batch in batches(source.backend, bad, _BATCH):
             for row in batch.to_pylist():
                 yield _bad_row(row, source, bill)
     finally:

@@ -9,7 +9,7 @@ from guardrails.policy.model import Policy
 from storage.bills.allocation import PLACE, allocate
 from storage.bills.charges import NOT_KIND, condense, currency_code, readable
 from storage.bills.conditions import every_condition, tested_columns, tested_patterns, tested_tags
-from storage.bills.engine import identifier
+from storage.bills.engine import batches, identifier
 from storage.bills.errors import BillError
 from storage.bills.find_files import first_line
 from storage.bills.source import Source
@@ -65,7 +65,7 @@ def check_patterns(local: Any, policy: Policy) -> None:
 
 
 def _keep(local: Any, name: str, expression: Any) -> None:
-    local.create_table(name, expression, temp=True, overwrite=True)
+    local.raw_sql(f"CREATE OR REPLACE TEMP TABLE {name} AS {local.compile(expression)}")
 
 
 def _bring(local: Any, source: Source, expression: Any) -> None:
@@ -76,13 +76,15 @@ def _bring(local: Any, source: Source, expression: Any) -> None:
     texts = [c for c in expression.columns if c not in NOT_KIND]
     # A missing text and an empty one differ by the separator that only a present text gets.
     said = ", ".join(f"coalesce({identifier(c)} || '\x1f', '\x1e')" for c in texts)
-    numbered = f"SELECT *, md5_number(concat({said})) AS kind FROM"
+    numbered = (
+        f"SELECT * REPLACE (CAST(tags AS VARCHAR) AS tags), md5_number(concat({said})) AS kind FROM"
+    )
     if source.backend is local:
         query = local.compile(expression)
         local.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CHARGES} AS {numbered} ({query})")
         return
     first = True
-    for batch in source.backend.to_pyarrow_batches(expression, chunk_size=50_000):
+    for batch in batches(source.backend, expression, 50_000):
         local.con.register("bill_batch", batch)
         start = f"CREATE OR REPLACE TEMP TABLE {CHARGES} AS" if first else f"INSERT INTO {CHARGES}"
         local.raw_sql(f"{start} {numbered} bill_batch")

@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--nab", type=Path, default=os.environ.get("SANDRAIL_NAB"))
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--days", type=int, default=120)
-    parser.add_argument("--misses", action="store_true", help="list what was missed and what was false")
+    parser.add_argument(
+        "--misses", action="store_true", help="list what was missed and what was false"
+    )
     given = parser.parse_args(arguments)
     if given.seeds:
         bench_company(given.seeds, given.days, given.misses)

@@ -109,7 +109,16 @@ def _bot(ready: Connection, folder: str) -> None:
 
 def _bot_application(api_url: str, token: str, folder: Path) -> Any:
     from aiohttp import web
-    from sqlalchemy import Column, Integer, MetaData, String, Table, insert, update
+    from sqlalchemy import (
+        Column,
+        Integer,
+        MetaData,
+        String,
+        Table,
+        bindparam,
+        insert,
+        update,
+    )
 
     from bot.delivery import Delivery
     from bot.kernel import Kernel, utc_now
@@ -133,14 +142,16 @@ def _bot_application(api_url: str, token: str, folder: Path) -> Any:
     with database.write() as connection:
         connection.execute(insert(things).values(id="recs-v2", presses=0))
 
+    more = (
+        update(things)
+        .where(things.c.id == bindparam("subject"))
+        .values(presses=things.c.presses + 1)
+        .returning(things.c.presses)
+    )
+
     @press("bench.press", permission="anomaly.triage")
     def count(turn: Turn, ask: Interaction) -> AnyReply:
-        turn.connection.execute(
-            update(things)
-            .where(things.c.id == ask.subject)
-            .values(presses=things.c.presses + 1)
-            .returning(things.c.presses)
-        ).one()
+        turn.connection.execute(more, {"subject": ask.subject}).one()
         turn.audit(ask.actor.person, "bench.press", ask.subject)
         return Done()
 

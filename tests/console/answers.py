@@ -40,7 +40,7 @@ def investigate(turn: Turn, done: Interaction) -> Done:
     """Says who is on it, in the message and in its thread."""
     effects[done.subject] = effects.get(done.subject, 0) + 1
     line = f"{done.actor.name} is looking into it ({effects[done.subject]})."
-    turn.edit(done.subject, alert(done.subject, line))
+    turn.edit(done.subject, alert(done.subject, line, taken=True))
     turn.reply(done.subject, f"{done.subject}.news.{done.delivery_id}", news(line))
     return Done(note="You are on it.")
 

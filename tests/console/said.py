@@ -51,8 +51,8 @@ def band() -> Band:
     )
 
 
-def controls(subject: str) -> Controls:
-    """The buttons of an alert."""
+def controls(subject: str, taken: bool = False) -> Controls:
+    """The buttons of an alert; one fewer when somebody is on it."""
     days = tuple(Option(value=str(d), label=f"{d} day{'s' if d > 1 else ''}") for d in (1, 3, 7))
     buttons: tuple[Control, ...] = (
         Button(label="Investigating", action="test.investigate", subject=subject, style="primary"),
@@ -72,10 +72,10 @@ def controls(subject: str) -> Controls:
             opens_form=True,
         ),
     )
-    return Controls(controls=buttons)
+    return Controls(controls=buttons[1:] if taken else buttons)
 
 
-def alert(subject: str = "a1", state: str = "") -> Message:
+def alert(subject: str = "a1", state: str = "", taken: bool = False) -> Message:
     """One anomaly; ``state`` is a line about who is on it."""
     return Message(
         summary="Spend of recommendations-v2 is $5,600 a day above what was expected",
@@ -118,7 +118,7 @@ def alert(subject: str = "a1", state: str = "") -> Message:
             band(),
             *((Paragraph(text=text(state)),) if state else ()),
             Divider(),
-            controls(subject),
+            controls(subject, taken),
             Small(
                 text=text(
                     "Runbook: ",

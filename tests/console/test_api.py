@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from sqlalchemy import insert
 
 from bot.console import live
 from bot.console.gate import TOKEN_HEADER
+from storage.tables.spend import CostRollup
 from tests.console import answers, said
 from tests.console.desk import Desk, open_desk
 
@@ -169,7 +172,23 @@ async def test_the_session_names_people_with_their_roles_and_commands(client: Cl
     assert commands["test report"]["usage"] == "[team] [last-week]"
     assert "executive" not in commands["test rename"]["roles"]
     _, found = await client.get("/words")
-    assert found["team"] == ["recommendations", "search"]
+    assert found == {"team": ["recommendations", "search"], "feature": [], "experiment": []}
+
+
+async def test_the_words_of_the_bill_are_offered(client: Client) -> None:
+    today = date(2026, 11, 20)
+    rows = [
+        {"day": today, "experiment": "recs-v2-retrain", "team": "recommendations"},
+        {"day": today - timedelta(days=3), "experiment": "rerank", "team": "labs"},
+        {"day": today - timedelta(days=99), "experiment": "long-gone", "team": "search"},
+    ]
+    same = {"bill": "cloud", "period": today, "currency": "USD", "cost_micros": 1}
+    await client.desk.database.in_write(
+        lambda c: c.execute(insert(CostRollup), [{**same, **row} for row in rows]).rowcount
+    )
+    _, found = await client.get("/words")
+    assert found["experiment"] == ["recs-v2-retrain", "rerank"]
+    assert found["team"] == ["labs", "recommendations", "search"]
 
 
 async def test_channels_say_what_is_unread(client: Client) -> None:

@@ -39,8 +39,9 @@ export async function post(path, body) {
   try {
     return await once();
   } catch (error) {
-    if (error.reason !== "token") throw error;
-    await session();
+    if (error.reason === "unreachable") await new Promise((done) => setTimeout(done, 700));
+    else if (error.reason === "token") await session();
+    else throw error;
     return once();
   }
 }

@@ -2,7 +2,7 @@
 
 import { el, icon, isMenuOf, closeMenu, openMenu } from "./dom.js";
 import { inTheme } from "./state.js";
-import { spans } from "./text.js";
+import { spans, wordsOf } from "./text.js";
 
 /** The node of one block. `press(control, button, choice)` is called when a control is used. */
 export function blockNode(block, { chart, press, level }) {
@@ -15,7 +15,8 @@ export function blockNode(block, { chart, press, level }) {
       return el("p", { class: "block small" }, spans(block.text));
     case "facts":
       return el("dl", { class: "block facts" }, block.facts.map((fact) =>
-        el("div", { class: "fact" }, el("dt", {}, fact.label), el("dd", {}, spans(fact.value)))));
+        el("div", { class: wordsOf(fact.value).length > 34 ? "fact fact-wide" : "fact" },
+          el("dt", {}, fact.label), el("dd", {}, spans(fact.value)))));
     case "items":
       return el("div", { class: "block items" },
         block.title ? el(`h${level + 1}`, { class: "items-title" }, block.title) : null,

@@ -152,7 +152,7 @@ function onMessage(message) {
   if (isNew) {
     channel.last_id = message.id;
     channel.messages += 1;
-    channel.unread += 1;
+    if (countsAsUnread(channel, message)) channel.unread += 1;
   }
   const shownInThread = newsInThread(message);
   if (message.channel === state.channel) inChannel(message, isNew);
@@ -160,15 +160,21 @@ function onMessage(message) {
   drawChannels();
 }
 
+/** A thread with news counts once, whether its root or its replies are new. */
+function countsAsUnread(channel, message) {
+  channel.news ??= new Set();
+  const root = message.thread_id ?? message.id;
+  const known = channel.news.has(root)
+    || (message.thread_id && root > (readMarks()[channel.name] ?? 0));
+  channel.news.add(root);
+  return !known;
+}
+
 function inChannel(message, isNew) {
   if (message.thread_id) {
     if (message.root) list.setReplies(message.root);
-    if (isNew && !document.hidden) {
-      // Its count stands below its root: that is seen where someone looks.
-      const channel = state.channels.get(state.channel);
-      channel.unread = Math.max(0, channel.unread - 1);
-      if (!channel.unread) seen();
-    }
+    // The count stands below the root: that is seen where someone looks, unless roots wait below.
+    if (isNew && !unseen) seen();
     return;
   }
   const known = list.node(message.id) !== null;
@@ -177,8 +183,7 @@ function inChannel(message, isNew) {
   const what = list.upsert(message);
   if (what === "new") {
     drawEdges();
-    if (atEnd) list.toEnd();
-    else showJump(unseen + 1);
+    if (!atEnd) showJump(unseen + 1);
   }
   if (atEnd) seen();
 }
@@ -205,6 +210,7 @@ function seen() {
   if (!channel || document.hidden) return;
   showJump(0);
   channel.unread = 0;
+  channel.news?.clear();
   markRead(channel.name, channel.last_id);
   drawChannels();
 }

@@ -51,7 +51,9 @@ export class MessageList {
   upsert(message) {
     const entry = this.entries.get(message.id);
     if (!entry) {
+      const follow = this.atEnd;
       this.keepPlace(() => { this.#add(message); this.#arrange(); });
+      if (follow) this.toEnd();
       return "new";
     }
     const changed = entry.message.revision !== message.revision;
@@ -80,32 +82,46 @@ export class MessageList {
     return this.entries.get(id)?.node ?? null;
   }
 
-  get atEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < AT_END;
+  get #last() {
+    return this.container.querySelector("article:last-of-type");
   }
 
+  /** Whether the end is in view, or the beginning of a last message that is higher than the view. */
+  get atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    if (scrollHeight - scrollTop - clientHeight < AT_END) return true;
+    const top = this.#last?.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
+    return top > -AT_END && top < clientHeight / 2;
+  }
+
+  /** Scrolls to the end; of a last message that is higher than the view, the beginning is shown. */
   toEnd(smooth = false) {
-    this.scroller.scrollTo({
-      top: this.scroller.scrollHeight, behavior: smooth ? "smooth" : "instant",
+    const scroller = this.scroller;
+    const last = this.#last;
+    const begins = last
+      ? last.getBoundingClientRect().top - scroller.getBoundingClientRect().top + scroller.scrollTop
+      : Infinity;
+    scroller.scrollTo({
+      top: Math.min(begins - 4, scroller.scrollHeight), behavior: smooth ? "smooth" : "instant",
     });
   }
 
-  /** Changes the list while what the reader sees stays where it is, or the end stays in view. */
+  /** Changes the list while the buttons that someone is at, else what is read, stay where they are. */
   keepPlace(change) {
-    if (this.atEnd) {
-      change();
-      this.toEnd();
-      return;
-    }
-    const top = this.scroller.getBoundingClientRect().top;
-    const anchor = [...this.container.querySelectorAll("article")].find(
-      (a) => a.getBoundingClientRect().bottom > top + 1);
-    const before = anchor?.getBoundingClientRect().top;
+    const view = this.scroller.getBoundingClientRect();
+    const topOf = (node) => node?.getBoundingClientRect().top;
+    const isSeen = (node) => topOf(node) < view.bottom
+      && node.getBoundingClientRect().bottom > view.top + 1;
+    const active = document.activeElement;
+    const here = this.container.contains(active) && isSeen(active) ? active : null;
+    const article = here?.closest("article")
+      ?? [...this.container.querySelectorAll("article")].find(isSeen);
+    const buttons = () => article.querySelector(":scope > .content > .body > .controls");
+    const atButtons = article && here && buttons()?.contains(here);
+    const before = topOf(atButtons ? buttons() : article);
     change();
-    if (anchor?.isConnected) {
-      this.scroller.scrollTop += anchor.getBoundingClientRect().top - before;
-    }
+    if (!article?.isConnected) return;
+    this.scroller.scrollTop += topOf(atButtons && buttons() ? buttons() : article) - before;
   }
 
   /** Brings a message into view, marks it for a moment and gives it the focus. */

@@ -43,8 +43,7 @@ const face = (persona) => {
 
 const personaWords = (persona) => [
   el("span", { class: "persona-name" }, persona.name),
-  el("span", { class: "persona-roles" },
-    roleWords(persona.roles), persona.team ? ` · ${persona.team}` : ""),
+  el("span", { class: "persona-roles" }, roleWords(persona.roles)),
 ];
 
 /** Draws the switch of who you are; `changed()` is called after a choice. */

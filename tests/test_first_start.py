@@ -1,0 +1,73 @@
+"""The two commands' promise: an empty folder and the demo's policy become a console with alerts."""
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``sandrail run`` in a folder, with nothing in the environment but a free port."""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": "0", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from bot.cli.main import main; main()", "run"],
+        cwd=folder,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said, until = "", time.monotonic() + 120
+    try:
+        while time.monotonic() < until and process.poll() is None:
+            if select.select([process.stdout], [], [], 1)[0]:
+                said += process.stdout.readline()
+            found = re.search(r"console is at (http://localhost:\d+)", said)
+            if found:
+                break
+        else:
+            raise AssertionError(f"it did not start:\n{said}")
+        yield found[1], process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, said + rest
+
+
+def read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def test_an_empty_folder_becomes_a_console_with_alerts(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "app.yaml", tmp_path)
+    with running(tmp_path) as (address, _):
+        assert json.loads(read(f"{address}/readyz")) == {"status": "ready"}
+        assert "<title>" in read(address)
+        until = time.monotonic() + 60
+        while "sandrail_outbox_waiting 0.0" not in read(f"{address}/metrics"):
+            assert time.monotonic() < until, "messages are still waiting"
+            time.sleep(0.5)
+        channels = json.loads(read(f"{address}/console/api/channels"))
+        assert sum(c["messages"] > 0 for c in channels["channels"]) >= 5
+    bill = sorted((tmp_path / "sample").rglob("*"))
+    stamps = [f.stat().st_mtime_ns for f in bill]
+    with running(tmp_path) as (address, _):  # a second start writes and posts nothing anew
+        again = json.loads(read(f"{address}/console/api/channels"))
+        assert [c["messages"] for c in again["channels"]] == [
+            c["messages"] for c in channels["channels"]
+        ]
+    assert [f.stat().st_mtime_ns for f in bill] == stamps
