@@ -111,7 +111,10 @@ async def _scheduling(clockwork: Clockwork) -> AsyncIterator[None]:
 async def serve(application: Application, started: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM; ``started`` is told the address. Raises OSError when the port is taken."""
     settings = application.settings
-    runner = web.AppRunner(application.web, access_log=None)
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    runner = web.AppRunner(application.web, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port)
@@ -119,10 +122,6 @@ async def serve(application: Application, started: Callable[[str], None]) -> Non
         port = runner.addresses[0][1]
         host = "localhost" if settings.on_loopback else settings.host
         started(f"http://{host}:{port}")
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stop.set)
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -60,8 +60,10 @@ class Delivery:
                 except Exception:
                     log.exception("the outbox could not be read; looking again")
                     await asyncio.sleep(POLL)
+                # not wait_for: on Python 3.11 it can swallow a cancellation that comes with the wake
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL)
+                    async with asyncio.timeout(POLL):
+                        await self._wake.wait()
         finally:
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
 

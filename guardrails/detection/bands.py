@@ -54,7 +54,7 @@ class Tuning:
     spread: int = 90
     min_points: int = 14
     tail: float | None = None
-    """A quantile of the relative errors that the spread must reach as well (0.99): many steps, heavy tails."""
+    """For many steps with heavy tails: a quantile of the relative errors that the spread must reach, 0.99."""
     floor: float = 0.02
     """The smallest robust deviation, as a share of the level: constant series are never exact."""
 
@@ -233,7 +233,8 @@ def _bursts(
     """Widens the band of series that leave it again and again to where they usually go.
 
     After ``BURSTS`` separate ways out within ``spread`` steps, the edge is ``BURST_REACH`` times as far from
-    the expected value as the median of their first steps. The score is scaled so that the edge still
+    the expected value as the median of their first steps. With a ``tail`` (many steps, so many values that
+    were out) all of those count, and their spread as well. The score is scaled so that the edge still
     has a score of ``width``.
     """
     edges, scores = {1: upper, -1: lower}, score
@@ -248,9 +249,12 @@ def _bursts(
         often = earlier(counts.astype(np.float64), 1) >= BURSTS
         if not often.any():
             continue
-        beyond = np.where(began, side * (values - expected), np.nan)
-        middle, _ = trailing_median(beyond, tuning.spread)
+        counted = began if tuning.tail is None else out
+        beyond = np.where(counted, side * (values - expected), np.nan)
+        (middle, high), _ = trailing_quantiles(beyond, tuning.spread, (0.5, 0.8))
         reach = BURST_REACH * middle
+        if tuning.tail is not None:
+            reach = np.maximum(reach, middle + width * (high - middle))
         usual = side * (edges[side] - expected)
         wider = often & (reach > usual)
         edges[side] = np.where(wider, expected + side * reach, edges[side])

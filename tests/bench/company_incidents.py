@@ -23,11 +23,11 @@ from guardrails.policy.model import Policy
 from handlers.find_anomalies import find_anomalies
 from storage.bills.ingest import ingest
 from storage.database import Database
+from storage.migrate import upgrade
 from storage.policy_file import load_policy
 from storage.sample import write_sample
 from storage.sample.company import EXPERIMENT
 from storage.series import read_series
-from storage.tables import METADATA
 from tests.bench.baselines import rolling_z, same_phase_median
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ def company(folder: Path, seed: int, days: int) -> tuple[Database, Policy, list[
     write_sample(folder / "sample", seed=seed, days=days, until=UNTIL)
     loaded = load_policy(folder / "app.yaml")
     database = Database(f"sqlite:///{folder / 'bench.db'}")
-    METADATA.create_all(database.writer)
+    upgrade(database)
     ingest(loaded, database, today=UNTIL + timedelta(days=1))
     return database, loaded.policy, read_planted(folder / "sample" / "planted.json")
 

@@ -11,6 +11,7 @@ import pytest
 
 from storage.bills.errors import BillError
 from storage.bills.ingest import ingest
+from storage.bills.report import IngestReport
 from storage.database import Database
 from tests.bills.charges import (
     PUBLIC,
@@ -109,25 +110,29 @@ def test_draft_rows_of_model_apis_keep_tokens_and_a_sku_that_names_the_model(
     assert row["provider"] in ("Solora AI", "AWS")
 
 
-@pytest.mark.parametrize(
-    ("text", "day"),
-    [
-        ("2026-10-05T10:00:00Z", date(2026, 10, 5)),
-        ("2026-10-05 10:00:00", date(2026, 10, 5)),
-        ("2026-10-05", date(2026, 10, 5)),
-        (" 2026-10-05T10:00Z ", date(2026, 10, 5)),
-        ("2026-10-05T10:00:00.123456Z", date(2026, 10, 5)),
-        ("2026-10-05T23:30:00-05:00", date(2026, 10, 6)),
-        ("2026-10-05 00:30:00+02", date(2026, 10, 4)),
-        ("2026-10-05 10:00:00 UTC", date(2026, 10, 5)),
-    ],
-)
-def test_times_in_every_spelling_are_the_utc_day(
-    tmp_path: Path, sqlite: Database, text: str, day: date
-) -> None:
-    write_csv(tmp_path / "bill.csv", [charge(ChargePeriodStart=text)])
-    ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
-    assert [row["day"] for row in rollups(sqlite)] == [day]
+def _one_each(
+    folder: Path, database: Database, changes: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], IngestReport]:
+    """Reads one bill with a row of each change; the rollup rows in the same order, and the report."""
+    rows = [charge(**change, ResourceId=f"{i:03d}") for i, change in enumerate(changes)]
+    write_csv(folder / "bill.csv", rows)
+    report = ingest(load_files("bill.csv", folder), database, today=TODAY)
+    return sorted(rollups(database), key=lambda row: str(row["resource"])), report
+
+
+def test_times_in_every_spelling_are_the_utc_day(tmp_path: Path, sqlite: Database) -> None:
+    days = {
+        "2026-10-05T10:00:00Z": date(2026, 10, 5),
+        "2026-10-05 10:00:00": date(2026, 10, 5),
+        "2026-10-05": date(2026, 10, 5),
+        " 2026-10-05T10:00Z ": date(2026, 10, 5),
+        "2026-10-05T10:00:00.123456Z": date(2026, 10, 5),
+        "2026-10-05T23:30:00-05:00": date(2026, 10, 6),
+        "2026-10-05 00:30:00+02": date(2026, 10, 4),
+        "2026-10-05 10:00:00 UTC": date(2026, 10, 5),
+    }
+    rows, _ = _one_each(tmp_path, sqlite, [{"ChargePeriodStart": text} for text in days])
+    assert [row["day"] for row in rows] == list(days.values())
 
 
 @pytest.mark.parametrize("grain", ["day", "hour"])
@@ -140,66 +145,61 @@ def test_the_grain_is_the_policys(tmp_path: Path, sqlite: Database, grain: str) 
     assert found == (hours if grain == "hour" else [(0, Decimal("4.5"))])
 
 
-@pytest.mark.parametrize(
-    ("text", "amount"),
-    [
-        ("0.00000080000", "0.000001"),
-        ("1e-3", "0.001"),
-        ("1.5E+03", "1500"),
-        (" 12.5 ", "12.5"),
-        ("-3.25", "-3.25"),
-        ("+5", "5"),
-        (".5", "0.5"),
-        ("123456789012.000001", "123456789012.000001"),
-        ("0.12345678901234567", "0.123457"),
-    ],
-)
-def test_costs_in_every_spelling_are_exact(
-    tmp_path: Path, sqlite: Database, text: str, amount: str
-) -> None:
-    write_csv(tmp_path / "bill.csv", [charge(BilledCost=text)])
-    ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
-    assert total(sqlite) == Decimal(amount)
+def test_costs_in_every_spelling_are_exact(tmp_path: Path, sqlite: Database) -> None:
+    amounts = {
+        "0.00000100000": "0.000001",
+        "1e-3": "0.001",
+        "1.5E+03": "1500",
+        " 12.5 ": "12.5",
+        "-3.25": "-3.25",
+        "+5": "5",
+        ".5": "0.5",
+        "123456789012.000001": "123456789012.000001",
+        "0.12345600000000000": "0.123456",
+    }
+    rows, _ = _one_each(tmp_path, sqlite, [{"BilledCost": text} for text in amounts])
+    assert [row["cost"] for row in rows] == [Decimal(amount) for amount in amounts.values()]
 
 
-@pytest.mark.parametrize(
-    ("tags", "team"),
-    [
-        ('{"team": "search"}', "search"),
-        ('{" TEAM ": " search "}', "search"),
-        ('{"Squad": "search"}', "search"),
-        ('{"squad": "ads", "Team": "search"}', "search"),
-        ('{"team": "", "squad": "search"}', "search"),
-        ('{"team": "NULL"}', ""),
-        ('{"team": "DS"}', "data-science"),
-        ('{"team": "say \\"hi\\" / ~ é"}', 'say "hi" / ~ é'),
-        ('{"team": 7}', "7"),
-        ('{"team": null}', ""),
-        ('{"a/b": "x", "team": "search"}', "search"),
-        ('[{"key": "team", "value": "search"}]', "search"),
-        ('[{"Key": "Team ", "Value": "search"}]', "search"),
-        ('"team": "search","env": "prod"', "search"),
-        ("NULL", ""),
-        ("", ""),
-        ("{}", ""),
-        ("[]", ""),
-    ],
-)
-def test_tags_in_every_form(tmp_path: Path, sqlite: Database, tags: str, team: str) -> None:
-    write_csv(tmp_path / "bill.csv", [charge(Tags=tags)])
-    report = ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
-    assert [row["team"] for row in rollups(sqlite)] == [team]
+def test_what_is_smaller_than_a_millionth_is_not_lost(tmp_path: Path, sqlite: Database) -> None:
+    rows, report = _one_each(tmp_path, sqlite, [{"BilledCost": "0.0000004"}] * 5)
+    assert sum(row["cost"] for row in rows) == Decimal("0.000002")
+    assert report.periods[0].money_in == report.periods[0].money_out == Decimal("0.000002")
+
+
+def test_tags_in_every_form(tmp_path: Path, sqlite: Database) -> None:
+    teams = {
+        '{"team": "search"}': "search",
+        '{" TEAM ": " search "}': "search",
+        '{"Squad": "search"}': "search",
+        '{"squad": "ads", "Team": "search"}': "search",
+        '{"team": "", "squad": "search"}': "search",
+        '{"team": "NULL"}': "",
+        '{"team": "DS"}': "data-science",
+        '{"team": "say \\"hi\\" / ~ é"}': 'say "hi" / ~ é',
+        '{"team": 7}': "7",
+        '{"team": null}': "",
+        '{"a/b": "x", "team": "search"}': "search",
+        '[{"key": "team", "value": "search"}]': "search",
+        '[{"Key": "Team ", "Value": "search"}]': "search",
+        '"team": "search","env": "prod"': "search",
+        "NULL": "",
+        "": "",
+        "{}": "",
+        "[]": "",
+    }
+    rows, report = _one_each(tmp_path, sqlite, [{"Tags": tags} for tags in teams])
+    assert {tags: row["team"] for tags, row in zip(teams, rows, strict=True)} == teams
     assert report.bills[0].unreadable_tags == 0
 
 
-@pytest.mark.parametrize("tags", ['{"team": ', "{'team': 'search'}", "team=search", "[1, 2", "3"])
 def test_tags_that_are_not_json_keep_the_row_and_are_counted(
-    tmp_path: Path, sqlite: Database, tags: str
+    tmp_path: Path, sqlite: Database
 ) -> None:
-    write_csv(tmp_path / "bill.csv", [charge(Tags=tags), charge(Tags='{"team": "search"}')])
-    report = ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
-    assert report.bills[0].unreadable_tags == 1
-    assert total(sqlite) == Decimal("3")
+    broken = ['{"team": ', "{'team': 'search'}", "team=search", "[1, 2", "3"]
+    rows, report = _one_each(tmp_path, sqlite, [{"Tags": tags} for tags in [*broken, "{}"]])
+    assert [row["team"] for row in rows] == [""] * 6
+    assert report.bills[0].unreadable_tags == 5
 
 
 def test_columns_that_an_older_version_lacks_read_as_empty(

@@ -222,3 +222,17 @@ async def test_what_is_rolled_back_is_never_said(post: Post) -> None:
         post.say(work)
     await post.delivery.drain()
     assert post.wall.log == []
+
+
+async def test_stopping_while_it_is_woken_ends_the_sender(post: Post) -> None:
+    """A wake and a stop in the same moment once left the process running for ever: on Python 3.11
+    asyncio.wait_for returned the wake and forgot the cancellation."""
+    for _ in range(20):
+        sender = post.sender()
+        task = asyncio.create_task(sender.run())
+        await asyncio.sleep(0.01)
+        sender.wake()
+        task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait([task])
+        assert task.cancelled()

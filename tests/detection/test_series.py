@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from guardrails.detection.found import Found, Scope
 from guardrails.detection.series import SeriesMatrix
 from handlers.find_anomalies import find_anomalies
 from storage.database import Database
 from storage.series import MissingRateError, newest_day, read_parts, read_series
-from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
 from tests.detection.company import FIRST, charge, fill, metric, policy
 from tests.detection.test_bands import weekly
 
@@ -26,8 +25,6 @@ LAST = FIRST + timedelta(days=DAYS - 1)
 def connection(database: Database) -> Iterator[Connection]:
     with database.write() as connection:
         yield connection
-        for table in (CostRollup, BillPeriod, MetricPoint):
-            connection.execute(delete(table.__table__))  # type: ignore[attr-defined]
 
 
 def by_signal(matrices: list[SeriesMatrix], signal: str) -> SeriesMatrix:
@@ -163,7 +160,9 @@ def everything(connection: Connection) -> list[Found]:
             team="one",
             quantity=30_000,
             resource="runaway",
-            service="Compute", sku="a100", unit="Hours",
+            service="Compute",
+            sku="a100",
+            unit="Hours",
         )
     )
     fill(connection, rows, metrics)
