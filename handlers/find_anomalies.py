@@ -36,6 +36,11 @@ def _driven(connection: Connection, policy: Policy, found: Found) -> Found:
     start = found.started_on - timedelta(days=BASELINE_DAYS)
     parts = read_parts(connection, policy, found.scope, start, found.last_on, found.signal)
     before = [start + timedelta(days=i) for i in range(BASELINE_DAYS)]
-    complete = [p.day for p in found.history if p.anomalous and p.complete]
-    now = complete or [p.day for p in found.history if p.anomalous] or [found.last_on]
-    return replace(found, drivers=drivers(parts, now, before))
+    inside = [p for p in found.history if p.anomalous]
+    told = [p for p in inside if p.complete] or inside
+    now = [p.day for p in told] or [found.last_on]
+    should_be = None
+    if found.signal == "cost-per-unit" and told:
+        should_be = sum(p.expected / p.observed for p in told) / len(told)
+    moved = found.signal == "resource-mix"
+    return replace(found, drivers=drivers(parts, now, before, should_be=should_be, moved=moved))

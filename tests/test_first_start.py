@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -18,33 +17,31 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``sandrail run`` in a folder, with nothing in the environment but a free port."""
+def running(folder: Path) -> Iterator[str]:
+    """``sandrail run`` in a folder, with nothing in the environment but a free port; its address."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": "0", "COLUMNS": "120"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from bot.cli.main import main; main()", "run"],
-        cwd=folder,
-        env={**environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    said, until = "", time.monotonic() + 120
-    try:
-        while time.monotonic() < until and process.poll() is None:
-            if select.select([process.stdout], [], [], 1)[0]:
-                said += process.stdout.readline()
-            found = re.search(r"console is at (http://localhost:\d+)", said)
-            if found:
-                break
-        else:
-            raise AssertionError(f"it did not start:\n{said}")
-        yield found[1], process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=30)
-        assert process.returncode == 0, said + rest
+    log = folder / "run.log"
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from bot.cli.main import main; main()", "run"],
+            cwd=folder,
+            env={**environ, "PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            until = time.monotonic() + 120
+            while not (found := re.search(r"console is at (http://localhost:\d+)", log.read_text())):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.1)
+            yield found[1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                assert process.wait(30) == 0, log.read_text()
+            finally:
+                process.kill()
 
 
 def read(url: str) -> str:
@@ -54,7 +51,7 @@ def read(url: str) -> str:
 
 def test_an_empty_folder_becomes_a_console_with_alerts(tmp_path: Path) -> None:
     shutil.copy(ROOT / "app.yaml", tmp_path)
-    with running(tmp_path) as (address, _):
+    with running(tmp_path) as address:
         assert json.loads(read(f"{address}/readyz")) == {"status": "ready"}
         assert "<title>" in read(address)
         until = time.monotonic() + 60
@@ -65,7 +62,7 @@ def test_an_empty_folder_becomes_a_console_with_alerts(tmp_path: Path) -> None:
         assert sum(c["messages"] > 0 for c in channels["channels"]) >= 5
     bill = sorted((tmp_path / "sample").rglob("*"))
     stamps = [f.stat().st_mtime_ns for f in bill]
-    with running(tmp_path) as (address, _):  # a second start writes and posts nothing anew
+    with running(tmp_path) as address:  # a second start writes and posts nothing anew
         again = json.loads(read(f"{address}/console/api/channels"))
         assert [c["messages"] for c in again["channels"]] == [
             c["messages"] for c in channels["channels"]

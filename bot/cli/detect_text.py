@@ -42,7 +42,9 @@ def as_text(found: Found) -> Text:
 
 def _level(found: Found) -> str:
     observed, expected = _in_unit(found.observed, found), _in_unit(found.expected, found)
-    band = f"{_in_unit(found.lower, found)} to {_in_unit(found.upper, found)}"
+    band = (
+        f"{_in_unit(found.lower, found).removesuffix(' moved')} to {_in_unit(found.upper, found)}"
+    )
     if found.is_new_series:
         return f"{observed} on {found.last_on:%-d %B}; it has no past, so nothing was expected"
     change = ""
@@ -79,7 +81,7 @@ def _impact(found: Found) -> str:
 def _driver(driver: Driver, currency: str) -> str:
     sign = "+" if driver.change >= 0 else "−"
     line = (
-        f"{driver.facet} {driver.value or '(not known)'}: "
+        f"{driver.facet} {_short(driver.value)}: "
         f"{sign}{_money(abs(driver.change), currency)} a day, {driver.share:.0%} of the change"
     )
     if driver.is_new:
@@ -91,6 +93,13 @@ def _driver(driver: Driver, currency: str) -> str:
             return f"{line}, all price"
         return f"{line}, price {driver.price_share:.0%} and volume {driver.volume_share:.0%} of it"
     return line
+
+
+def _short(value: str) -> str:
+    """The end of a long resource id, which is the name that people know."""
+    if len(value) <= 60 or "/" not in value:
+        return value or "(not known)"
+    return "…/" + value.rstrip("/").rsplit("/", 1)[1]
 
 
 def _in_unit(value: float, found: Found) -> str:

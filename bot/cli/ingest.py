@@ -110,6 +110,7 @@ def _bars() -> Iterator["Progress"]:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,  # in a file even a bar that is wiped leaves an empty line
     )
     steps: dict[str, TaskID] = {}
 
@@ -216,7 +217,7 @@ def _show_shadow(report: "IngestReport", currency: str) -> None:
 def _show_quarantine(report: "IngestReport") -> None:
     if not report.quarantine:
         return
-    out.print(f"Quarantine: {_rows(report.quarantined)} could not be read and are not in the sums.")
+    out.print(f"Quarantine, not in the sums: {_rows(report.quarantined)} that could not be read")
     for reason in report.quarantine[:SHOWN]:
         where = f"{reason.file}, row {reason.line}" if reason.line else reason.file
         money = f", cost {reason.money}" if reason.money else ""

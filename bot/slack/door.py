@@ -98,7 +98,8 @@ class Door:
         """POST /slack/events: commands, presses, submissions and events, signed by Slack."""
         secret = self._surface.settings.signing_secret or ""
         try:
-            raw = await asyncio.wait_for(_read(request), _READING)
+            async with asyncio.timeout(_READING):
+                raw = await _read(request)
         except TimeoutError:
             return _refuse(408, "The request did not arrive in time.")
         if raw is None:

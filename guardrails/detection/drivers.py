@@ -54,11 +54,14 @@ class Change:
         return self.now - self.before
 
 
-def changes(parts: Parts, now: Sequence[date], before: Sequence[date]) -> dict[Facet, list[Change]]:
+def changes(
+    parts: Parts, now: Sequence[date], before: Sequence[date], *, scale: float = 1.0
+) -> dict[Facet, list[Change]]:
     """What changed by part, for each facet: mean money a day of ``now`` against that of ``before``.
 
     Days before are weighted so that each weekday counts as often as it does in ``now``. Within one facet
-    the changes add up to the whole change. The largest change comes first.
+    the changes add up to the whole change. The largest change comes first. ``scale``: what was before is
+    multiplied by it, money and quantity alike.
 
     Price against volume is split within the finest rows (all facets and the unit): volume is the change
     of quantity at the mean of both prices, price the change of price at the mean of both quantities
@@ -67,7 +70,7 @@ def changes(parts: Parts, now: Sequence[date], before: Sequence[date]) -> dict[F
     weights_now = dict.fromkeys(now, 1 / len(now)) if now else {}
     weights_before = _like_weekdays(now, before)
     row_now = np.array([weights_now.get(day, 0.0) for day in parts.days])
-    row_before = np.array([weights_before.get(day, 0.0) for day in parts.days])
+    row_before = np.array([scale * weights_before.get(day, 0.0) for day in parts.days])
     cells: dict[tuple[str, ...], NDArray[np.float64]] = {}
     for i in np.flatnonzero((row_now > 0) | (row_before > 0)).tolist():
         key = (*(parts.facets[f][i] for f in FACETS), parts.unit[i])
@@ -90,35 +93,80 @@ def changes(parts: Parts, now: Sequence[date], before: Sequence[date]) -> dict[F
     return result
 
 
-def drivers(parts: Parts, now: Sequence[date], before: Sequence[date]) -> tuple[Driver, ...]:
+def drivers(
+    parts: Parts,
+    now: Sequence[date],
+    before: Sequence[date],
+    *,
+    should_be: float | None = None,
+    moved: bool = False,
+) -> tuple[Driver, ...]:
     """The parts that explain a change best, at most five: up to three of the best facet, then others' first.
 
-    The best facet is the one whose shares of the bill changed most (as Adtributor's surprise does;
-    Bhagwan et al., NSDI 2014): a facet in which everything grew alike explains nothing. ``share`` is the
-    part's change over the whole change; over all parts of a facet the shares add up to 1.
+    Best is the facet that needs the fewest parts to explain two thirds of the change and of these the one
+    whose shares of the bill changed most (succinctness and surprise of Adtributor; Bhagwan et al.,
+    NSDI 2014); a facet in which everything changed alike explains nothing and comes last. ``share`` is
+    the part's change over the whole change; over all parts of a facet the shares add up to 1.
+
+    ``should_be``: for a cost per unit, what share of the money of ``now`` its units should have cost;
+    the change is measured from there. ``moved``: money moved rather than grew; ``share`` is then the
+    part's share of all that grew.
     """
     by_facet = changes(parts, now, before)
-    total = sum(c.change for c in by_facet[FACETS[0]])
-    if abs(total) < 0.005:
+    if should_be is not None:
+        spent = sum(c.now for c in by_facet[FACETS[0]])
+        was = sum(c.before for c in by_facet[FACETS[0]])
+        if spent > 0 and was > 0:
+            by_facet = changes(parts, now, before, scale=spent * should_be / was)
+    first = by_facet[FACETS[0]]
+    total = sum(c.change for c in first)
+    if abs(total) < 0.005 and not moved:
         return ()
-    ranked = sorted(by_facet, key=lambda f: (-round(_surprise(by_facet[f]), 6), _ORDER.index(f)))
-    ranked = [f for f in ranked if any(c.value for c in by_facet[f])]
+    ranked: list[tuple[tuple[bool, int, float, int], Facet, float]] = []
+    for facet, found in by_facet.items():
+        whole = sum(max(c.change, 0.0) for c in found) if moved else total
+        if abs(whole) >= 0.005 and any(c.value for c in found):
+            surprise, order = _surprise(found), _ORDER.index(facet)
+            trivial = surprise < TRIVIAL
+            key = (
+                (True, 0, 0.0, order)
+                if trivial
+                else (False, _needed(found, whole), -surprise, order)
+            )
+            ranked.append((key, facet, whole))
     told: list[Driver] = []
-    for place, facet in enumerate(ranked):
-        if place > OTHER_FACETS:
-            break
-        if place and _surprise(by_facet[facet]) < 0.01 and told:
-            break
+    facets: list[Facet] = []
+    for (trivial, *_), facet, whole in sorted(ranked):
+        if len(facets) > OTHER_FACETS or (told and trivial and facet != "sku"):
+            continue
+        if (facet == "service" and "sku" in facets) or (facet == "sku" and "service" in facets):
+            continue  # they say the same
         explained = 0.0
-        for change in by_facet[facet][: PARTS if place == 0 else 1]:
-            share = change.change / total
+        for change in sorted(by_facet[facet], key=lambda c: -c.change / whole):
+            share = change.change / whole
             if share < LEAST_SHARE or explained >= ENOUGH:
+                break
+            if explained and (facets or sum(d.facet == facet for d in told) >= PARTS):
                 break
             explained += share
             told.append(_driver(change, share))
+        if explained:
+            facets.append(facet)
     return tuple(told)
 
 
+def _needed(found: Sequence[Change], whole: float) -> int:
+    """How many parts explain two thirds of the change."""
+    explained = 0.0
+    for count, share in enumerate(sorted(-c.change / whole for c in found), start=1):
+        explained -= share
+        if explained >= 2 / 3:
+            return count
+    return len(found)
+
+
+#: A facet whose shares changed less than this (bits) explains nothing.
+TRIVIAL = 0.01
 #: Of facets that explain alike, the one that people act on comes first.
 _ORDER: tuple[Facet, ...] = ("sku", "service", "resource", "region", "account", "provider")
 

@@ -6,8 +6,8 @@ from guardrails.detection.found import Direction
 from guardrails.policy.alerts import SEVERITIES, Severity, Signal
 
 #: Money a day beyond the expected value, in multiples of the policy's ``min_impact``, from which a
-#: finding is medium, high, critical. With the default of 200: 1,000, 4,000 and 16,000 a day.
-BY_MONEY = (Decimal(5), Decimal(20), Decimal(80))
+#: finding is medium, high, critical. With the default of 200: 1,000, 4,000 and 10,000 a day.
+BY_MONEY = (Decimal(5), Decimal(20), Decimal(50))
 #: The money so far counts like a day's money that is this much smaller: a week of 1,000 is as bad as a
 #: day of 3,500.
 DAYS_OF_IMPACT = Decimal(2)

@@ -36,7 +36,7 @@ def allocate(kinds: Any, bill: Bill, policy: Policy, places: dict[str, list[int]
     def column(name: str) -> Any | None:
         return kinds[RAW + name] if RAW + name in kinds.columns else None
 
-    def tag(key: str) -> Any:
+    def tag(key: str) -> Any | None:
         return tag_value(kinds, places, [key])
 
     rules = policy.allocation.rules

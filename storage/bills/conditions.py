@@ -8,8 +8,8 @@ from guardrails.policy.conditions import Test
 
 #: Gives the column of a FOCUS name, cleaned, or None when the bill lacks it.
 Columns = Callable[[str], Any | None]
-#: Gives the value of the raw tag with this key.
-Tags = Callable[[str], Any]
+#: Gives the value of the raw tag with this key, or None when no charge has it.
+Tags = Callable[[str], Any | None]
 
 
 def holds(condition: Any, columns: Columns, tags: Tags) -> Any:

@@ -53,9 +53,9 @@ def period_rows(
     said = ", ".join(f"p.{name}" for name in PLACE)
     rows = local.con.execute(
         f"SELECT f.day, f.hour, f.currency, {said}, CAST(f.cost AS DECIMAL(38, 6)) AS cost, "
-        f"f.quantity FROM {FACTS} f JOIN {PLACES} p ON p.kind = f.place WHERE f.period = ? "
-        "ORDER BY ALL",  # the same order each time: the rounding residue finds the same row
-        [period],
+        f"f.quantity FROM {FACTS} f JOIN {PLACES} p ON p.kind = f.place "
+        # the same order each time: the rounding residue finds the same row
+        f"WHERE f.period = DATE '{period.isoformat()}' ORDER BY ALL"
     ).to_arrow_table()
     micros = _micros(rows["cost"])
     currencies = rows["currency"].to_numpy(zero_copy_only=False)

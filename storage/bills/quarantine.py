@@ -46,6 +46,9 @@ def unreadable_rows(source: Source, bill: Bill) -> Iterator[BadRow]:
         rank = ibis.row_number().over(ibis.window(group_by=FILE))
         marked = marked.mutate(sandrail_line=rank + 1)
     bad = marked.filter(marked.sandrail_trouble.notnull())
+    if not source.on_duckdb:
+        # As text: what made the row unreadable, such as NaN, may be nothing that Arrow can hold.
+        bad = bad.mutate(**{name: bad[name].cast("string") for name in _scalars(bad)})
     try:
         for batch in batches(source.backend, bad, _BATCH):
             for row in batch.to_pylist():
@@ -107,6 +110,11 @@ def summarize(bill: str, rows: Iterable[BadRow]) -> tuple[QuarantineReport, ...]
         )
         for reason, n in sorted(count.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _scalars(rows: Any) -> list[str]:
+    kinds = rows.schema().items()
+    return [name for name, kind in kinds if kind.is_numeric() or kind.is_temporal()]
 
 
 def _bad_row(row: dict[str, Any], source: Source, bill: Bill) -> BadRow:

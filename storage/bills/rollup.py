@@ -9,7 +9,7 @@ from guardrails.policy.model import Policy
 from storage.bills.allocation import PLACE, allocate
 from storage.bills.charges import NOT_KIND, condense, currency_code, readable
 from storage.bills.conditions import every_condition, tested_columns, tested_patterns, tested_tags
-from storage.bills.engine import batches, identifier
+from storage.bills.engine import batches, identifier, quoted
 from storage.bills.errors import BillError
 from storage.bills.find_files import first_line
 from storage.bills.source import Source
@@ -57,7 +57,8 @@ def check_patterns(local: Any, policy: Policy) -> None:
     for what, condition in every_condition(policy.allocation, policy.ai):
         for pattern in sorted(tested_patterns(condition)):
             try:
-                local.con.execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
+                # Quoted, not bound: DuckDB loads pandas for its first bound value.
+                local.raw_sql(f"SELECT regexp_matches('', '{quoted(pattern)}')").fetchall()
             except duckdb.Error as error:
                 raise BillError(
                     f"{what}: the regular expression {pattern} cannot be used: {first_line(error)}."

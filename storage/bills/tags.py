@@ -84,22 +84,25 @@ def _list(texts: list[str]) -> str:
     return "[" + ", ".join(f"'{quoted(t)}'" for t in texts) + "]"
 
 
-def tag_value(charges: Any, places: dict[str, list[int]], keys: Iterable[str]) -> Any:
-    """The first value, trimmed, that a charge has for one of the keys, in their order; else null."""
+def tag_value(charges: Any, places: dict[str, list[int]], keys: Iterable[str]) -> Any | None:
+    """The first value, trimmed, that a charge has for one of the keys, in their order; else null.
+
+    None when no charge of the bill has any of the keys.
+    """
     import ibis
 
     found = [charges.tag_list[i].strip() for key in keys for i in places.get(plain_key(key), [])]
     said = [ibis.ifelse(v.isin(["", "NULL", "null"]), ibis.null("string"), v) for v in found]
-    return ibis.coalesce(*said) if said else ibis.null("string")
+    return ibis.coalesce(*said) if said else None
 
 
 def dimension_from_tags(charges: Any, places: dict[str, list[int]], tag: TagKey | None) -> Any:
     """What the tags say of one dimension, aliases of values replaced; null when they say nothing."""
     import ibis
 
-    if tag is None:
+    value = None if tag is None else tag_value(charges, places, tag.keys)
+    if tag is None or value is None:
         return ibis.null("string")
-    value = tag_value(charges, places, tag.keys)
     if not tag.values:
         return value
     plain = value.lower()

@@ -55,7 +55,7 @@ def snooze(turn: Turn, done: Interaction) -> Done:
 @router.press("test.false-alarm", permission="anomaly.close")
 def false_alarm(turn: Turn, done: Interaction) -> Done:
     """Refuses: somebody was faster."""
-    raise AlreadyDecided("Lena Fischer resolved this a minute ago. Nothing was changed.")
+    raise AlreadyDecided("ML lead resolved this a minute ago. Nothing was changed.")
 
 
 @router.press("test.expected", permission="anomaly.expect")

@@ -8,7 +8,7 @@ import aiohttp
 from bot.console.gate import TOKEN_HEADER
 from tests.console.desk import Desk
 
-MARA, RAVI = "mara@example.com", "ravi@example.com"
+ENGINEER, EXECUTIVE = "engineer@example.com", "executive@example.com"
 
 
 class Client:
@@ -31,7 +31,7 @@ class Client:
         async with self.http.post(address, json=body, headers=given) as got:
             return got.status, await got.json()
 
-    async def press(self, action: str, person: str = MARA, **more: object) -> Any:
+    async def press(self, action: str, person: str = ENGINEER, **more: object) -> Any:
         """The reply to a press on the alert a1 in finops."""
         status, reply = await self.post("/press", asked(person, action=action, **more))
         assert status == 200, reply
@@ -47,7 +47,7 @@ class Client:
 _count = 0
 
 
-def asked(person: str = MARA, **more: object) -> dict[str, object]:
+def asked(person: str = ENGINEER, **more: object) -> dict[str, object]:
     """The body of a POST."""
     global _count
     _count += 1

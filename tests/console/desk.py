@@ -24,25 +24,25 @@ from tests.console.said import news
 
 POLICY = """
 version: 1
-workspace: {name: Northwind AI, time_zone: Europe/Berlin, currency: USD}
+workspace: {name: Example AI, time_zone: Europe/Berlin, currency: USD}
 bills: [{name: cloud, files: bill.csv}]
 channels: {finops: {}, recommendations: {}, search: {}, executives: {}, quiet-corner: {}}
 teams:
-  recommendations: {channel: recommendations, lead: lena@example.com}
+  recommendations: {channel: recommendations, lead: lead@example.com}
   search: {channel: search}
 people:
-  - {email: mara@example.com, name: Mara Okafor, team: recommendations}
-  - {email: lena@example.com, name: Lena Fischer, team: recommendations}
-  - {email: tom@example.com, name: Tom Alvarez, team: search}
-  - {email: ines@example.com, name: Inês Duarte}
-  - {email: ravi@example.com, name: Ravi Menon}
-  - {email: olga@example.com, name: Olga Petrova}
+  - {email: engineer@example.com, name: ML engineer, team: recommendations}
+  - {email: lead@example.com, name: ML lead, team: recommendations}
+  - {email: search@example.com, name: Search engineer, team: search}
+  - {email: finance@example.com, name: Finance partner}
+  - {email: executive@example.com, name: Executive}
+  - {email: finops@example.com, name: FinOps owner}
 roles:
-  engineer: {emails: [mara@example.com, tom@example.com]}
-  lead: {emails: [lena@example.com]}
-  finance: {emails: [ines@example.com]}
-  executive: {emails: [ravi@example.com]}
-  finops: {emails: [olga@example.com]}
+  engineer: {emails: [engineer@example.com, search@example.com]}
+  lead: {emails: [lead@example.com]}
+  finance: {emails: [finance@example.com]}
+  executive: {emails: [executive@example.com]}
+  finops: {emails: [finops@example.com]}
 alerts:
   default: finops
 """

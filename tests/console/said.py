@@ -27,7 +27,7 @@ from handlers.conversation import (
 )
 
 SINCE = datetime(2026, 11, 2, 0, 0, tzinfo=UTC)
-OWNER = Mention(person="mara@example.com", name="Mara Okafor")
+OWNER = Mention(person="engineer@example.com", name="ML engineer")
 
 
 def band() -> Band:
@@ -176,7 +176,7 @@ def resolved(subject: str = "a0") -> Message:
             Paragraph(
                 text=text(
                     "Resolved by ",
-                    Mention(person="lena@example.com", name="Lena Fischer"),
+                    Mention(person="lead@example.com", name="ML lead"),
                     ": ",
                     Strong(text="runaway job or loop"),
                     ". A retry loop called the model for each of 40,000 tickets twice.",

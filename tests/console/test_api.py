@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from bot.console.gate import TOKEN_HEADER
 from storage.tables.spend import CostRollup
 from tests.console import answers, said
-from tests.console.client import MARA, RAVI, Client, asked, words
+from tests.console.client import ENGINEER, EXECUTIVE, Client, asked, words
 
 # --- the page and what it may load ----------------------------------------------------------------
 
@@ -18,7 +18,7 @@ async def test_the_page_brings_its_token_and_forbids_everything_foreign(client: 
         page = await got.text()
         policy = got.headers["Content-Security-Policy"]
     assert client.token in page
-    assert "Northwind AI" in page
+    assert "Example AI" in page
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
@@ -97,8 +97,8 @@ async def test_another_page_cannot_read(client: Client) -> None:
 async def test_the_session_names_people_with_their_roles_and_commands(client: Client) -> None:
     _, session = await client.get("/session")
     people = {p["name"]: p["roles"] for p in session["personas"]}
-    assert people["Mara Okafor"] == ["engineer"]
-    assert people["Ravi Menon"] == ["executive"]
+    assert people["ML engineer"] == ["engineer"]
+    assert people["Executive"] == ["executive"]
     commands = {c["name"]: c for c in session["commands"]}
     assert commands["test report"]["usage"] == "[team] [last-week]"
     assert "executive" not in commands["test rename"]["roles"]
@@ -189,7 +189,7 @@ async def test_a_press_changes_the_message_and_its_thread_for_all(client: Client
     reply = await client.press("test.investigate")
     assert reply == {"kind": "done", "note": "You are on it."}
     message = (await client.messages())[0]
-    assert "Mara Okafor is looking into it (1)." in words(message)
+    assert "ML engineer is looking into it (1)." in words(message)
     assert (message["revision"], message["replies"]) == (2, 1)
     assert message["edited_at"]
 
@@ -199,7 +199,7 @@ async def test_the_same_delivery_again_has_no_second_effect(client: Client) -> N
     body = asked(action="test.investigate")
     assert await client.post("/press", body) == await client.post("/press", body)
     assert answers.effects == {"a1": 1}
-    other = {**body, "person": "lena@example.com"}
+    other = {**body, "person": "lead@example.com"}
     await client.post("/press", other)
     assert answers.effects == {"a1": 2}, "one person's delivery is not another's"
 
@@ -211,10 +211,10 @@ async def test_a_menu_brings_its_choice(client: Client) -> None:
 
 
 async def test_who_you_are_decides_what_you_may(client: Client) -> None:
-    reply = await client.press("test.finance-only", RAVI)
+    reply = await client.press("test.finance-only", EXECUTIVE)
     assert (reply["kind"], reply["reason"]) == ("refused", "not-allowed")
     assert "you have executive" in reply["sentence"]
-    assert (await client.press("test.finance-only", MARA))["kind"] == "done"
+    assert (await client.press("test.finance-only", ENGINEER))["kind"] == "done"
 
 
 async def test_a_form_opens_refuses_fields_and_is_saved(client: Client) -> None:

@@ -41,7 +41,7 @@ async def test_unread_channels_say_so(window: Window, busy_desk: Desk) -> None:
     await expect(search).not_to_contain_text("unread")
     await busy_desk.post("search", "s1", said.flood())
     await expect(search).to_have_text(re.compile("1 unread"))
-    await expect(page).to_have_title(re.compile(r"^\(1\) #finops · Northwind AI"))
+    await expect(page).to_have_title(re.compile(r"^\(1\) #finops · Example AI"))
     await search.click()
     await expect(page.get_by_role("heading", name="search", exact=True)).to_be_visible()
     await expect(page.get_by_role("cell", name="$12,400")).to_be_visible()

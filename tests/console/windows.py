@@ -13,8 +13,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-RAVI = "?as=ravi@example.com"
-LENA = "?as=lena@example.com"
+EXECUTIVE = "?as=executive@example.com"
+LEAD = "?as=lead@example.com"
 
 Window = Callable[..., Awaitable[Page]]
 expect.set_options(timeout=10_000)  # a busy machine is slow

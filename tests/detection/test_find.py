@@ -259,7 +259,7 @@ def test_episodes(text: str, expected: list[Episode]) -> None:
         (300, 10, "up", "spend", "low"),
         (1000, 10, "up", "spend", "medium"),
         (4000, 10, "up", "spend", "high"),
-        (16000, 10, "up", "spend", "critical"),
+        (10000, 10, "up", "spend", "critical"),
         (16000, 4, "up", "spend", "high"),
         (300, 4, "up", "spend", "low"),
         (-16000, 10, "down", "spend", "medium"),

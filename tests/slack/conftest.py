@@ -1,7 +1,8 @@
 """The bot in front of a fake Slack: the real application, its kernel, its outbox, a workspace of people."""
 
 import copy
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bot.slack.door import Door, add_routes
 from bot.slack.surface import SlackSurface
 from bot.surface import Surface
 from storage.database import Database
+from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
 from storage.tables.audit import AuditEntry
 from tests.conftest import Clock
@@ -107,6 +109,25 @@ class World:
             return [(r.actor, r.action) for r in rows]
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database that is migrated once; each test has a copy."""
+    path = tmp_path_factory.mktemp("slack") / "empty.db"
+    made = Database(f"sqlite:///{path}")
+    upgrade(made)
+    handlers.THINGS.create(made.writer)
+    made.close()
+    return path
+
+
+@pytest.fixture
+def sqlite(migrated: Path, tmp_path: Path) -> Iterator[Database]:
+    """The same as everywhere, and faster."""
+    made = Database(f"sqlite:///{shutil.copy(migrated, tmp_path / 'sandrail.db')}")
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def policy() -> LoadedPolicy:
     parsed = parse_policy(POLICY)
@@ -135,7 +156,6 @@ async def world(
     slack: FakeSlack, policy: LoadedPolicy, sqlite: Database, clock: Clock
 ) -> AsyncIterator[World]:
     """The bot over HTTP, signed in and serving."""
-    handlers.THINGS.create(sqlite.writer)
     settings = SlackSettings(slack.token, SECRET, None, slack.api_url)
     surface = SlackSurface(settings, policy, sqlite, clock)
     surface.pace = 0.0

@@ -1,0 +1,77 @@
+"""Metrics from long files."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from storage.bills.errors import BillError
+from storage.bills.ingest import ingest
+from storage.database import Database
+from storage.tables.spend import MetricPoint
+from tests.bills.charges import charge, load_files, write_csv
+
+TODAY = date(2026, 11, 23)
+MORE = "metrics: [{name: usage, files: usage}]"
+
+
+def _points(database: Database) -> list[Any]:
+    table = MetricPoint.__table__  # type: ignore[attr-defined]
+    with database.read() as connection:
+        return list(connection.execute(select(table).order_by(table.c.day, table.c.metric)))
+
+
+def _read(folder: Path, database: Database, content: str, name: str = "a.csv") -> Any:
+    write_csv(folder / "bill.csv", [charge()])
+    (folder / "usage").mkdir(exist_ok=True)
+    (folder / "usage" / name).write_text(content, encoding="utf-8")
+    return ingest(load_files("bill.csv", folder, MORE), database, today=TODAY)
+
+
+def test_points_are_stored_and_replaced(tmp_path: Path, database: Database) -> None:
+    first = "Day,metric,value,feature,unit\n2026-10-05, inferences ,10,search,calls\n"
+    report = _read(tmp_path, database, first + "2026-10-06,inferences,1e3,search,calls\n")
+    assert (report.metrics[0].points, report.metrics[0].metrics) == (2, ("inferences",))
+    _read(tmp_path, database, first.replace("10,s", "12.5,s"))
+    found = [(p.day, p.metric, p.value, p.feature, p.unit, p.team) for p in _points(database)]
+    assert found == [
+        (date(2026, 10, 5), "inferences", 12.5, "search", "calls", ""),
+        (date(2026, 10, 6), "inferences", 1000.0, "search", "calls", ""),
+    ]
+
+
+def test_parquet_and_csv_together(tmp_path: Path, sqlite: Database) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "usage").mkdir()
+    table = pa.table({"day": [date(2026, 10, 7)], "metric": ["revenue"], "value": [2.5]})
+    pq.write_table(table, tmp_path / "usage" / "b.parquet")
+    report = _read(tmp_path, sqlite, "day,metric,value\n2026-10-05,outputs,10\n")
+    assert report.metrics[0].metrics == ("outputs", "revenue")
+    assert [(p.metric, p.value) for p in _points(sqlite)] == [("outputs", 10.0), ("revenue", 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("day,metric\n2026-10-05,x\n", "lacks the column value; it has day, metric"),
+        ("day,metric,value,featur\n", "has a column featur; did you mean feature"),
+        ("day,metric,value\n05.10.2026,x,1\n", "row 1: day is “05.10.2026”, not a day"),
+        ("day,metric,value\n2026-10-05,x,\n", "row 1: value is “”, not a number"),
+        ("day,metric,value\n2026-10-05,x,1\n2026-10-05,x,much\n", "row 2: value is “much”"),
+        ("day,metric,value\n2026-10-05,x,nan\n", "value is “nan”, not a number"),
+        ("day,metric,value\n2026-10-05,,1\n", "row 1: the metric has no name"),
+        ("day,metric,value\n2026-10-05,x,1\n2026-10-05,x,2\n", "x of 2026-10-05 is there twice"),
+    ],
+)
+def test_wrong_files_are_refused_in_one_sentence(
+    tmp_path: Path, sqlite: Database, content: str, said: str
+) -> None:
+    with pytest.raises(BillError) as refused:
+        _read(tmp_path, sqlite, content)
+    assert said in str(refused.value)
+    assert "a.csv" in str(refused.value)
+    assert _points(sqlite) == []
