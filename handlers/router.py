@@ -112,7 +112,7 @@ def find_command(name: str, words: str) -> tuple[Registered, str]:
     names = ["/" + r.name for r in registered("command")]
     hint = did_you_mean("/" + " ".join(typed[:2]), names) or did_you_mean("/" + typed[0], names)
     raise NotFound(
-        f"There is no command /{typed[0]} here{hint or '.'} Type /help to see what there is."
+        f"There is no command /{typed[0]} here{hint or '.'} Type /spend help to see what there is."
     )
 
 

@@ -125,7 +125,7 @@ def _overview(turn: Turn, period: Period) -> Message:
         ),
         Small(
             text=text(
-                "One name: ", Code(text="/spend NAME last 30d"), " · all: ", Code(text="/help")
+                "One name: ", Code(text="/spend NAME last 30d"), " · all: ", Code(text="/spend help")
             )
         ),
     ]

@@ -34,6 +34,7 @@ Pictures = Mapping[Band, str]
 
 _TONE = {"neutral": "", "good": "🟢 ", "warning": "🟠 ", "critical": "🔴 "}
 _LEAST = 60  # characters below which a part is left out rather than cut
+_LEAST_ITEM = 160  # of an item of a list: fewer whole ones say more than many beginnings
 _CONTROL_BLOCKS = 30
 _TABLE_WIDTH = 96
 _TABLE_COLUMNS = 12
@@ -208,8 +209,8 @@ def _items(items: Items, budget: int, accounts: Accounts) -> list[dict[str, Any]
     for i, item in enumerate(items.items):
         mark = f"{i + 1}. " if items.numbered else "• "
         more = len(items.items) - i
-        share = min(600, max(_LEAST, left // more))
-        if left < _LEAST:
+        share = min(600, max(_LEAST_ITEM, left // more))
+        if left < _LEAST_ITEM:
             lines.append(f"… and {more} more")
             break
         line = mark + (mrkdwn(item, share, accounts).strip() or "–")

@@ -58,6 +58,8 @@ def view(form: Form, opened: Opened, accounts: Accounts | None = None) -> dict[s
         blocks.append({"type": "section", "text": intro})
     room = limits.MODAL_BLOCKS - len(blocks)
     blocks += [_input(field) for field in form.fields[:room]]
+    if not blocks:  # a question without fields: Slack wants one block at least
+        blocks.append({"type": "section", "text": plain_text(form.title, limits.SECTION)})
     return {
         "type": "modal",
         "callback_id": form.action,

@@ -96,9 +96,22 @@ def _place(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
     step = DAY / max(round(DAY / step), 1)
     first = different[0]
     numbers = np.rint((times - first) / step).astype(np.int64) + int(first // step)
+    numbers = _without_long_gaps(numbers, week=7 * round(DAY / step))
     if numbers.max() - numbers.min() > MOSTLY_EMPTY * max(len(different), 50):
         return 2 * DAY, order
     return step, numbers
+
+
+def _without_long_gaps(numbers: NDArray[np.int64], week: int) -> NDArray[np.int64]:
+    """The steps' numbers with gaps of more than two weeks cut by whole weeks, so that seasons stay in phase.
+
+    A row's number depends on the rows before it only.
+    """
+    different, place = np.unique(numbers, return_inverse=True)
+    gaps = np.diff(different)
+    cut = np.where(gaps > 2 * week, (gaps - week) // week * week, 0)
+    moved: NDArray[np.int64] = (different - np.concatenate([[0], np.cumsum(cut)]))[place]
+    return moved
 
 
 def _score_batch(

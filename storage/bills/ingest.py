@@ -64,11 +64,13 @@ def ingest(
     ``today`` (UTC) decides which days are complete. With ``since`` only billing periods that have a
     charge on or after that day are replaced. Each billing period is one transaction; one that is
     stored like this already is left alone. Raises BillError with one sentence when something
-    cannot be read; a bill that is refused changes nothing of that bill.
+    cannot be read: paths, tables and headers of all bills before anything is stored; what only the
+    rows show (currencies, a bill without a readable row) before anything of that bill is stored.
     """
     began = time.monotonic()
     tell = progress or (lambda _what, _done: None)
     policy = loaded.policy
+    _refuse_early(loaded)
     metrics = _metrics(loaded, database, tell)
     bills: list[BillReport] = []
     periods: list[PeriodReport] = []
@@ -92,6 +94,19 @@ def ingest(
         shadow=shadow,
         seconds=time.monotonic() - began,
     )
+
+
+def _refuse_early(loaded: LoadedPolicy) -> None:
+    """Looks at every bill's header before anything is stored: a wrong path in the last bill should
+    not leave the others half done."""
+    with local_engine() as local:
+        check_patterns(local, loaded.policy)
+        for bill in loaded.policy.bills:
+            if bill.table is None:
+                open_files(local, bill, loaded.folder)
+            else:
+                with open_table(bill):
+                    pass
 
 
 def _metrics(loaded: LoadedPolicy, database: Database, tell: Progress) -> tuple[MetricsReport, ...]:
@@ -127,7 +142,6 @@ class _Reading:
         self.report = BillReport(bill.name, 0, 0, 0, ())
 
     def run(self, local: Any) -> None:
-        check_patterns(local, self.policy)
         self.tell(f"Reading the bill {self.bill.name}", 0.0)
         with self._rolled(local) as (source, broken):
             self.tell(f"Reading the bill {self.bill.name}", 1.0)
@@ -136,9 +150,9 @@ class _Reading:
             self._refuse_if_useless(found, bad)
             _refuse_unknown_currencies(found, self.policy)
             self.quarantine = summarize(self.bill.name, bad)
+            self._store(local, found, bad, source)
             with self.database.write() as connection:
                 replace_quarantine(connection, self.bill.name, bad)
-            self._store(local, found, bad, source)
             self.report = BillReport(
                 bill=self.bill.name,
                 files=len(source.files),

@@ -21,6 +21,8 @@ _SHIFTED_MOMENT = f"{CALENDAR_DAY[:-1]}[T ]{_TIME_OF_DAY} ?{_OFFSET}$"
 _NUMBER = "^[-+]?([0-9]{1,12}([.][0-9]*)?|[.][0-9]+)([eE]([+]?0?[0-7]|-[0-9]{1,2}))?$"
 #: What fits 64 bits with twelve decimals: parsed many times faster than 128 bits.
 _SHORT_NUMBER = "^-?[0-9]{1,6}([.][0-9]{1,12})?$"
+#: More digits, as providers write doubles: still 64 bits when read in two halves.
+_LONG_NUMBER = "^-?[0-9]{1,12}[.][0-9]{1,18}$"
 
 #: One charge beyond this is an error in the bill, not money.
 TOO_MUCH = 10**12
@@ -127,6 +129,7 @@ def money(column: Any, exact: str) -> Any:
         stripped = column.strip()
         return ibis.cases(
             (column.re_search(_SHORT_NUMBER), column.cast("decimal(18, 12)").cast(exact)),
+            (column.re_search(_LONG_NUMBER), _in_halves(column, exact)),
             (stripped.re_search(_NUMBER), _bounded(stripped.cast(exact), exact)),
             else_=nothing,
         )
@@ -139,6 +142,15 @@ def money(column: Any, exact: str) -> Any:
         small = column.between(-TOO_MUCH, TOO_MUCH)
         return ibis.ifelse(small, column, ibis.null(kind))
     return nothing
+
+
+def _in_halves(text: Any, exact: str) -> Any:
+    import ibis
+
+    point = text.find(".")
+    whole = text.left(point).cast("int64").abs().cast(exact)
+    rest = ibis.literal("0").concat(text.substr(point)).cast("decimal(18, 18)").cast(exact)
+    return ibis.ifelse(text.startswith("-"), -(whole + rest), whole + rest).cast(exact)
 
 
 def _bounded(amount: Any, exact: str) -> Any:

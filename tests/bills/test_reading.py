@@ -156,6 +156,8 @@ def test_costs_in_every_spelling_are_exact(tmp_path: Path, sqlite: Database) -> 
         ".5": "0.5",
         "123456789012.000001": "123456789012.000001",
         "0.12345600000000000": "0.123456",
+        "-0.50000000000000000": "-0.5",
+        "-1234567.1250000000001": "-1234567.125",
     }
     rows, _ = _one_each(tmp_path, sqlite, [{"BilledCost": text} for text in amounts])
     assert [row["cost"] for row in rows] == [Decimal(amount) for amount in amounts.values()]

@@ -12,6 +12,7 @@ from storage.bills.completeness import complete_through
 from storage.bills.errors import BillError
 from storage.bills.ingest import ingest
 from storage.database import Database
+from storage.policy_file import LoadedPolicy
 from tests.bills.charges import charge, load_files, rollups, stored, total, write_csv
 
 TODAY = date(2026, 11, 23)
@@ -141,3 +142,14 @@ def test_completeness_moves_on_although_the_bill_does_not(tmp_path: Path, sqlite
     report = ingest(loaded, sqlite, today=date(2026, 11, 2))
     assert report.periods[0].unchanged
     assert stored(sqlite)[0].complete_through == date(2026, 10, 31)
+
+
+def test_a_wrong_path_in_one_bill_leaves_the_others_alone(tmp_path: Path, sqlite: Database) -> None:
+    write_csv(tmp_path / "bill.csv", [charge()])
+    loaded = load_files("bill.csv", tmp_path)
+    other = loaded.policy.bills[0].model_copy(update={"name": "other", "files": "nowhere.csv"})
+    bills = (*loaded.policy.bills, other)
+    both = LoadedPolicy(loaded.policy.model_copy(update={"bills": bills}), loaded.hash, tmp_path)
+    with pytest.raises(BillError, match=r"bill other: there is no file or folder .*nowhere\.csv"):
+        ingest(both, sqlite, today=TODAY)
+    assert rollups(sqlite) == []

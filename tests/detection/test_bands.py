@@ -160,6 +160,14 @@ def test_a_sparse_series_is_judged_by_its_busy_days() -> None:
     assert 0 < found.expected[0, 150] < 100
 
 
+def test_bursts_are_told_thrice_and_then_usual() -> None:
+    values = 5 * np.exp(np.random.default_rng(4).normal(0, 0.1, (1, 140)))
+    values[0, 40:140:8] = 250
+    values[0, 130] = 900
+    out = np.flatnonzero(bands(values).score[0] > 3.5).tolist()
+    assert out == [40, 48, 56, 130]
+
+
 def test_a_short_past_claims_nothing() -> None:
     values = weekly(40)[None, :]
     found = bands(values)

@@ -69,6 +69,17 @@ def test_later_rows_never_change_earlier_ones(tmp_path: Path) -> None:
         assert part == whole[:cut]
 
 
+def test_a_gap_of_years_changes_nothing_before_it(tmp_path: Path) -> None:
+    start = 1_767_225_600
+    values = 100 + 5 * np.random.default_rng(0).normal(0, 1, 700)
+    lines = ["time,value", *(f"{start + 300 * i},{v}" for i, v in enumerate(values.tolist()))]
+    before = run("score", written(tmp_path / "a.csv", lines)).stdout.splitlines()
+    lines += [f"{start + 100_000_000 + 300 * i},{v}" for i, v in enumerate(values.tolist())]
+    after = run("score", written(tmp_path / "b.csv", lines)).stdout.splitlines()
+    assert after[: len(before)] == before
+    assert len(after) == len(lines)
+
+
 def test_order_of_the_file_does_not_matter(tmp_path: Path) -> None:
     given = daily()
     shuffled = [given[i] for i in np.random.default_rng(0).permutation(len(given))]

@@ -115,3 +115,26 @@ def test_nothing_changed_and_nothing_there() -> None:
     assert drivers(parts([]), NOW, BEFORE) == ()
     assert drivers(parts(steady()), NOW, BEFORE) == ()
     assert drivers(parts(steady(sku="a")), NOW, []) != ()
+
+
+def test_of_money_that_moved_the_part_that_grew_is_named() -> None:
+    rows = steady(sku="a100") + [{**r, "sku": "l4", "money": 0.0} for r in steady()]
+    for r in rows:
+        if r["day"] in NOW:
+            r["money"] = 20.0 if r["sku"] == "a100" else 82.0
+    (found,) = drivers(parts(rows), NOW, BEFORE, moved=True)
+    assert found.value == "l4"
+    assert found.share == pytest.approx(1)
+    assert found.is_new
+
+
+def test_of_a_cost_per_unit_the_part_that_did_not_shrink_is_named() -> None:
+    rows = steady(sku="idle") + steady(sku="elastic")
+    for r in rows:
+        if r["day"] in NOW and r["sku"] == "elastic":
+            r["money"], r["quantity"] = 50.0, 25.0
+    # half the units: 100 of 150 dollars should have been spent
+    (found,) = drivers(parts(rows), NOW, BEFORE, should_be=100 / 150)
+    assert found.value == "idle"
+    assert float(found.change) == pytest.approx(50)
+    assert found.share == pytest.approx(1)

@@ -46,6 +46,8 @@ def view_problems(view: Any) -> list[str]:
     for key in ("submit", "close"):
         if key in view:
             found += _plain(view[key], 24, key)
+    if not view.get("blocks"):
+        found.append("a modal has 1 to 100 blocks")
     if size(view.get("private_metadata", "")) > 3000:
         found.append("private_metadata must be less than 3001 characters")
     if size(view.get("callback_id", "")) > 255:

@@ -1,0 +1,184 @@
+"""A seat in front of each surface: what a person sees, presses, types and is told, whatever the surface.
+
+A new surface is one more seat; every test of the contract then runs on it.
+"""
+
+import json
+from typing import Any, Protocol
+
+from bot.kernel import Kernel
+from tests.console.client import Client
+from tests.fakes.slack_hands import Hands
+from tests.fakes.slack_server import FakeSlack
+
+
+class Seat(Protocol):
+    """People are named by the local part of their e-mail."""
+
+    kernel: Kernel
+
+    async def roots(self, channel: str) -> list[str]:
+        """What each message of a channel says, without its thread."""
+        ...
+
+    async def thread(self, channel: str) -> list[str]:
+        """What each reply under the channel's first message says."""
+        ...
+
+    async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        """Presses a button, or chooses in a menu, of the channel's first message."""
+        ...
+
+    async def fields(self) -> list[str]:
+        """The names of the open form's fields."""
+        ...
+
+    async def submit(self, who: str, **values: str) -> dict[str, str]:
+        """Submits the open form; the sentences at its fields when it stays open."""
+        ...
+
+    async def command(self, who: str, typed: str) -> None:
+        """Types a command such as ``/spend help``."""
+        ...
+
+    async def told(self) -> str:
+        """What was last said privately."""
+        ...
+
+
+class ConsoleSeat:
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.kernel = client.desk.kernel
+        self.reply: dict[str, Any] = {}
+
+    async def _act(self, path: str, who: str, **more: Any) -> None:
+        body = {
+            "delivery_id": f"d{id(more)}-{len(json.dumps(more))}-{await self._count()}",
+            "person": f"{who}@example.com",
+            "channel": "ml-search",
+            **more,
+        }
+        status, self.reply = await self.client.post(path, body)
+        assert status == 200, self.reply
+        await self.kernel.delivery.drain()
+
+    _acts = 0
+
+    async def _count(self) -> int:
+        self._acts += 1
+        return self._acts
+
+    async def roots(self, channel: str) -> list[str]:
+        return [json.dumps(m["content"]) for m in await self.client.messages(channel)]
+
+    async def thread(self, channel: str) -> list[str]:
+        first = (await self.client.messages(channel))[0]
+        _, found = await self.client.get(f"/messages/{first['id']}/thread")
+        return [json.dumps(m["content"]) for m in found["replies"]]
+
+    async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        first = (await self.client.messages(channel))[0]
+        controls = [
+            c for b in first["content"]["blocks"] if b["kind"] == "controls" for c in b["controls"]
+        ]
+        control = next(c for c in controls if c["label"] == label)
+        inputs = {}
+        if choice:
+            inputs["choice"] = next(o["value"] for o in control["options"] if o["label"] == choice)
+        await self._act(
+            "/press",
+            who,
+            action=control["action"],
+            subject=control["subject"],
+            version=control["version"],
+            inputs=inputs,
+        )
+
+    async def fields(self) -> list[str]:
+        assert self.reply["kind"] == "form", self.reply
+        self.form = self.reply["form"]
+        return [f["name"] for f in self.form["fields"]]
+
+    async def submit(self, who: str, **values: str) -> dict[str, str]:
+        form = self.form
+        await self._act(
+            "/submission",
+            who,
+            action=form["action"],
+            subject=form["subject"],
+            version=form["version"],
+            inputs=values,
+        )
+        return dict(self.reply.get("errors", {}))
+
+    async def command(self, who: str, typed: str) -> None:
+        await self._act("/command", who, text=typed)
+
+    async def told(self) -> str:
+        return json.dumps(self.reply)
+
+
+class SlackSeat:
+    def __init__(self, slack: FakeSlack, hands: Hands, kernel: Kernel, door: Any) -> None:
+        self.slack, self.hands, self.kernel, self.door = slack, hands, kernel, door
+        self.users = {
+            u["profile"]["email"].partition("@")[0].lower(): user_id
+            for user_id, u in slack.users.items()
+            if u["profile"].get("email")
+        }
+
+    def _messages(self, channel: str) -> list[dict[str, Any]]:
+        place = self.kernel.loaded.policy.channels[channel].slack
+        assert place is not None
+        return self.slack.messages(place)
+
+    def _root(self, channel: str) -> dict[str, Any]:
+        return next(m for m in self._messages(channel) if m.get("thread_ts") in (None, m["ts"]))
+
+    async def _after(self) -> None:
+        await self.door._private.settle()
+        await self.kernel.delivery.drain()
+
+    async def roots(self, channel: str) -> list[str]:
+        return [
+            json.dumps([m["text"], m["blocks"]])
+            for m in self._messages(channel)
+            if m.get("thread_ts") in (None, m["ts"])
+        ]
+
+    async def thread(self, channel: str) -> list[str]:
+        root = self._root(channel)["ts"]
+        return [
+            json.dumps([m["text"], m["blocks"]])
+            for m in self._messages(channel)
+            if m.get("thread_ts") == root and m["ts"] != root
+        ]
+
+    async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        place = self.kernel.loaded.policy.channels[channel].slack
+        assert place is not None
+        sent = await self.hands.press(
+            self.users[who], place, self._root(channel), label, choice or None
+        )
+        assert sent.status == 200
+        await self._after()
+
+    async def fields(self) -> list[str]:
+        self.view = self.slack.views[-1]
+        return [b["block_id"] for b in self.view["blocks"] if b["type"] == "input"]
+
+    async def submit(self, who: str, **values: str) -> dict[str, str]:
+        sent = await self.hands.submit(self.users[who], self.view, **values)
+        assert sent.status == 200
+        await self._after()
+        return dict(sent.json().get("errors", {}))
+
+    async def command(self, who: str, typed: str) -> None:
+        name, _, rest = typed.partition(" ")
+        sent = await self.hands.command(self.users[who], name, rest, "C0SEARCH1")
+        assert sent.status == 200
+        await self._after()
+
+    async def told(self) -> str:
+        return json.dumps(self.slack.ephemerals[-1])
