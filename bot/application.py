@@ -18,11 +18,15 @@ from bot.web import web_application
 from handlers.daily import Progress, Round, daily_round
 from handlers.deadlines import run_due
 from scheduler.clockwork import Clockwork, Job
+from scheduler.slots import latest_slot
+from storage import claims
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from storage.tidy import tidy
 
 log = logging.getLogger(__name__)
+
+READ_BILLS = "read-bills"
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,22 @@ class Application:
     web: web.Application
     clockwork: Clockwork
 
-    def round(self, progress: Progress = lambda what, share: None) -> Round:
-        """One daily round, now; blocks."""
+    def first_round(self, progress: Progress = lambda what, share: None) -> Round:
+        """A daily round now, as the one of the newest slot: the scheduler does not do it again. Blocks."""
         k = self.kernel
-        return daily_round(k.database, k.loaded, k.places, k.clock, progress)
+        workspace, schedule = k.loaded.policy.workspace, k.loaded.policy.schedule
+        slot = latest_slot(schedule.read_bills_at, workspace.zone, k.clock())
+        with k.database.write() as connection:
+            claims.claim_slot(connection, READ_BILLS, slot, k.clock())
+        try:
+            done = daily_round(k.database, k.loaded, k.places, k.clock, progress)
+        except Exception as error:
+            with k.database.write() as connection:
+                claims.release_slot(connection, READ_BILLS, slot, k.clock(), f"failed: {error}"[:500])
+            raise
+        with k.database.write() as connection:
+            claims.finish_slot(connection, READ_BILLS, slot, k.clock(), str(done))
+        return done
 
 
 def put_together(
@@ -81,7 +97,7 @@ def put_together(
         clock,
         [
             Job(
-                "read-bills",
+                READ_BILLS,
                 loaded.policy.schedule.read_bills_at,
                 lambda: str(daily_round(database, loaded, kernel.places, clock)),
             ),

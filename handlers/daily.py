@@ -9,7 +9,8 @@ from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
 from handlers.find_anomalies import find_anomalies
 from handlers.turn import Places, Turn
-from storage.bills.ingest import IngestReport, ingest
+from storage.bills.ingest import ingest
+from storage.bills.report import IngestReport
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 

@@ -125,7 +125,10 @@ def _overview(turn: Turn, period: Period) -> Message:
         ),
         Small(
             text=text(
-                "One name: ", Code(text="/spend NAME last 30d"), " · all: ", Code(text="/spend help")
+                "One name: ",
+                Code(text="/spend NAME last 30d"),
+                " · all: ",
+                Code(text="/spend help"),
             )
         ),
     ]

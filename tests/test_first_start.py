@@ -31,7 +31,9 @@ def running(folder: Path) -> Iterator[str]:
         )
         try:
             until = time.monotonic() + 120
-            while not (found := re.search(r"console is at (http://localhost:\d+)", log.read_text())):
+            while not (
+                found := re.search(r"console is at (http://localhost:\d+)", log.read_text())
+            ):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < until, log.read_text()
                 time.sleep(0.1)

@@ -42,7 +42,7 @@ def _serve(start: Start) -> None:
     with start.database.read() as connection:
         first = not spend.has_bill(connection)
     if first:
-        _first_start(start, application.round)
+        _first_start(start, application.first_round)
 
     def tell(address: str) -> None:
         if start.settings.slack is None:
@@ -62,9 +62,8 @@ def _serve(start: Start) -> None:
 
 def _first_start(start: Start, first_round: Callable[[Report], Round]) -> None:
     """Writes the sample when the policy has one, reads the bill, finds and posts; with a progress bar."""
-    from storage.bills.errors import BillError
-
     from bot.kernel import utc_now
+    from storage.bills.errors import BillError
 
     policy = start.loaded.policy
     today = utc_now().astimezone(policy.workspace.zone).date()

@@ -69,7 +69,7 @@ def render(
             continue
         made, complete = _fit(block, room)
         out += made
-        dropped += not complete and not made
+        dropped += not complete
     if dropped:
         words = (
             f"{dropped} more {'part' if dropped == 1 else 'parts'} did not fit into this message."
@@ -147,9 +147,10 @@ def _fit(block: Block, room: _Room) -> tuple[list[dict[str, Any]], bool]:
         made = _blocks(block, room, budget)
         if not made:
             return [], _is_empty(block, room)
+        whole = len(made)
         made = made[: room.blocks]
         if room.take(made):
-            return made, True
+            return made, len(made) == whole
         budget = min(budget, room.characters) - max(1, weight(made) - room.characters) - 20
         if budget < _LEAST:
             break
@@ -157,6 +158,10 @@ def _fit(block: Block, room: _Room) -> tuple[list[dict[str, Any]], bool]:
 
 
 def _is_empty(block: Block, room: _Room) -> bool:
+    if isinstance(block, Controls):
+        return not actions(block.controls)
+    if isinstance(block, Heading):
+        return not clean(block.text).strip()
     return not _blocks(block, room, limits.MESSAGE)
 
 

@@ -1,5 +1,6 @@
 """Slack's errors as what delivery can act on: later, lost, never, revoked."""
 
+import re
 from typing import NoReturn
 
 import aiohttp
@@ -44,6 +45,7 @@ _LATER = frozenset(
         "accesslimited",
     }
 )
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 #: Slack says of these that some of it may have been done.
 _PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 
@@ -112,6 +114,8 @@ def _answered(error: SlackApiError, writes: bool, channel: str) -> DeliveryError
     data = getattr(response, "data", None)
     said = data if isinstance(data, dict) else {}
     code = str(said.get("error") or "")
+    if not _CODE.fullmatch(code):
+        code = ""  # a page of some proxy, not Slack's word
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return TryLater("Slack asks us to slow down", after=_retry_after(response.headers))
     if code in REVOKED:

@@ -26,7 +26,11 @@ def test_nothing_set_is_the_local_console() -> None:
             "SLACK_API_URL",
         ),
         (
-            {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s", "SLACK_API_URL": "http://x.test/"},
+            {
+                "SLACK_BOT_TOKEN": "xoxb-1",
+                "SLACK_SIGNING_SECRET": "s",
+                "SLACK_API_URL": "http://x.test/",
+            },
             "https",
         ),
     ],

@@ -35,7 +35,7 @@ CAUSES = (
 )
 
 
-@router.press("test.investigate", permission="anomaly.triage")
+@router.press("test.console.investigate", permission="anomaly.triage")
 def investigate(turn: Turn, done: Interaction) -> Done:
     """Says who is on it, in the message and in its thread."""
     effects[done.subject] = effects.get(done.subject, 0) + 1
@@ -45,25 +45,25 @@ def investigate(turn: Turn, done: Interaction) -> Done:
     return Done(note="You are on it.")
 
 
-@router.press("test.snooze", permission="anomaly.triage")
+@router.press("test.console.snooze", permission="anomaly.triage")
 def snooze(turn: Turn, done: Interaction) -> Done:
     """Takes the choice of a menu."""
     turn.edit(done.subject, alert(done.subject, f"Quiet for {done.inputs['choice']} days."))
     return Done()
 
 
-@router.press("test.false-alarm", permission="anomaly.close")
+@router.press("test.console.false-alarm", permission="anomaly.close")
 def false_alarm(turn: Turn, done: Interaction) -> Done:
     """Refuses: somebody was faster."""
     raise AlreadyDecided("ML lead resolved this a minute ago. Nothing was changed.")
 
 
-@router.press("test.expected", permission="anomaly.expect")
+@router.press("test.console.expected", permission="anomaly.expect")
 def expected(turn: Turn, done: Interaction) -> OpenForm:
     """Opens a form."""
     return OpenForm(
         form=Form(
-            action="test.expected",
+            action="test.console.expected",
             subject=done.subject,
             title="This was expected",
             intro=text("The same pattern stays quiet until the day that you choose."),
@@ -78,7 +78,7 @@ def expected(turn: Turn, done: Interaction) -> OpenForm:
     )
 
 
-@router.submission("test.expected", permission="anomaly.expect")
+@router.submission("test.console.expected", permission="anomaly.expect")
 def save_expected(turn: Turn, done: Interaction) -> Done:
     """Wants more than a word."""
     if len(done.inputs["why"].split()) < 2:
@@ -87,12 +87,12 @@ def save_expected(turn: Turn, done: Interaction) -> Done:
     return Done(note="Saved as expected.")
 
 
-@router.press("test.resolve", permission="anomaly.close")
+@router.press("test.console.resolve", permission="anomaly.close")
 def resolve(turn: Turn, done: Interaction) -> OpenForm:
     """Opens a form with choices."""
     return OpenForm(
         form=Form(
-            action="test.resolve",
+            action="test.console.resolve",
             subject=done.subject,
             title="Resolve",
             fields=(
@@ -113,14 +113,14 @@ def resolve(turn: Turn, done: Interaction) -> OpenForm:
     )
 
 
-@router.submission("test.resolve", permission="anomaly.close")
+@router.submission("test.console.resolve", permission="anomaly.close")
 def save_resolve(turn: Turn, done: Interaction) -> Done:
     """Always works."""
     turn.edit(done.subject, alert(done.subject, f"Resolved: {done.inputs['cause']}."))
     return Done()
 
 
-@router.press("test.finance-only", permission="anomaly.close")
+@router.press("test.console.finance-only", permission="anomaly.close")
 def finance_only(turn: Turn, done: Interaction) -> Done:
     """Executives may not close."""
     return Done(note="Closed.")

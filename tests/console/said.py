@@ -55,18 +55,23 @@ def controls(subject: str, taken: bool = False) -> Controls:
     """The buttons of an alert; one fewer when somebody is on it."""
     days = tuple(Option(value=str(d), label=f"{d} day{'s' if d > 1 else ''}") for d in (1, 3, 7))
     buttons: tuple[Control, ...] = (
-        Button(label="Investigating", action="test.investigate", subject=subject, style="primary"),
-        Button(label="Expected…", action="test.expected", subject=subject, opens_form=True),
-        Menu(label="Snooze", action="test.snooze", subject=subject, options=days),
+        Button(
+            label="Investigating",
+            action="test.console.investigate",
+            subject=subject,
+            style="primary",
+        ),
+        Button(label="Expected…", action="test.console.expected", subject=subject, opens_form=True),
+        Menu(label="Snooze", action="test.console.snooze", subject=subject, options=days),
         Button(
             label="False alarm",
-            action="test.false-alarm",
+            action="test.console.false-alarm",
             subject=subject,
             confirm="The same pattern will have to be larger to raise an alert. Go on?",
         ),
         Button(
             label="Resolve…",
-            action="test.resolve",
+            action="test.console.resolve",
             subject=subject,
             style="danger",
             opens_form=True,

@@ -80,7 +80,7 @@ async def test_another_page_cannot_press(
 ) -> None:
     await client.desk.post("finops", "a1", said.alert())
     headers = {TOKEN_HEADER: client.token, **change}
-    status, reply = await client.post("/press", asked(action="test.investigate"), headers)
+    status, reply = await client.post("/press", asked(action="test.console.investigate"), headers)
     assert status in (403, 415)
     assert reply["reason"] == reason
     assert answers.effects == {}
@@ -186,7 +186,7 @@ async def test_charts_are_pictures_in_both_colours_with_their_etag(client: Clien
 
 async def test_a_press_changes_the_message_and_its_thread_for_all(client: Client) -> None:
     await client.desk.post("finops", "a1", said.alert())
-    reply = await client.press("test.investigate")
+    reply = await client.press("test.console.investigate")
     assert reply == {"kind": "done", "note": "You are on it."}
     message = (await client.messages())[0]
     assert "ML engineer is looking into it (1)." in words(message)
@@ -196,7 +196,7 @@ async def test_a_press_changes_the_message_and_its_thread_for_all(client: Client
 
 async def test_the_same_delivery_again_has_no_second_effect(client: Client) -> None:
     await client.desk.post("finops", "a1", said.alert())
-    body = asked(action="test.investigate")
+    body = asked(action="test.console.investigate")
     assert await client.post("/press", body) == await client.post("/press", body)
     assert answers.effects == {"a1": 1}
     other = {**body, "person": "lead@example.com"}
@@ -206,25 +206,27 @@ async def test_the_same_delivery_again_has_no_second_effect(client: Client) -> N
 
 async def test_a_menu_brings_its_choice(client: Client) -> None:
     await client.desk.post("finops", "a1", said.alert())
-    await client.press("test.snooze", inputs={"choice": "3"})
+    await client.press("test.console.snooze", inputs={"choice": "3"})
     assert "Quiet for 3 days." in words((await client.messages())[0])
 
 
 async def test_who_you_are_decides_what_you_may(client: Client) -> None:
-    reply = await client.press("test.finance-only", EXECUTIVE)
+    reply = await client.press("test.console.finance-only", EXECUTIVE)
     assert (reply["kind"], reply["reason"]) == ("refused", "not-allowed")
     assert "you have executive" in reply["sentence"]
-    assert (await client.press("test.finance-only", ENGINEER))["kind"] == "done"
+    assert (await client.press("test.console.finance-only", ENGINEER))["kind"] == "done"
 
 
 async def test_a_form_opens_refuses_fields_and_is_saved(client: Client) -> None:
     await client.desk.post("finops", "a1", said.alert())
-    opened = await client.press("test.expected")
+    opened = await client.press("test.console.expected")
     assert opened["form"]["title"] == "This was expected"
-    body = asked(action="test.expected", inputs={"why": "launch", "until": "2026-12-01"})
+    body = asked(action="test.console.expected", inputs={"why": "launch", "until": "2026-12-01"})
     _, refused = await client.post("/submission", body)
     assert list(refused["errors"]) == ["why"]
-    body = asked(action="test.expected", inputs={"why": "planned launch", "until": "2026-12-01"})
+    body = asked(
+        action="test.console.expected", inputs={"why": "planned launch", "until": "2026-12-01"}
+    )
     _, saved = await client.post("/submission", body)
     assert saved["note"] == "Saved as expected."
     await client.desk.sent()
@@ -271,7 +273,9 @@ async def test_an_unknown_command_names_the_nearest(client: Client) -> None:
 async def test_a_request_that_cannot_be_read_changes_nothing(
     client: Client, change: dict[str, object], sentence: str
 ) -> None:
-    status, reply = await client.post("/press", asked() | {"action": "test.investigate"} | change)
+    status, reply = await client.post(
+        "/press", asked() | {"action": "test.console.investigate"} | change
+    )
     assert status == 422
     assert sentence in reply["error"]
     assert answers.effects == {}
@@ -287,5 +291,5 @@ async def test_what_is_not_json_is_refused(client: Client) -> None:
 
 
 async def test_a_button_from_before_an_update_says_so(client: Client) -> None:
-    reply = await client.press("test.gone")
+    reply = await client.press("test.console.gone")
     assert reply["reason"] == "not-found"

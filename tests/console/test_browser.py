@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.console import answers, said
 from tests.console.desk import Desk
-from tests.console.windows import LEAD, EXECUTIVE, Window, alert, control
+from tests.console.windows import EXECUTIVE, LEAD, Window, alert, control
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

@@ -46,7 +46,7 @@ async def test_the_stream_tells_what_happens_and_what_was_missed(client: Client,
         await client.desk.post("finops", "a1", said.alert())
         posted = await stream.next("message")
         assert (posted["channel"], posted["revision"]) == ("finops", 1)
-        await client.press("test.investigate")
+        await client.press("test.console.investigate")
         changed = await stream.next("message")
         if changed["revision"] == 1:
             pytest.fail("the post was told twice")

@@ -26,7 +26,14 @@ async def alert(seat: Seat) -> Seat:
 async def test_an_alert_says_what_a_person_needs(alert: Seat) -> None:
     for channel in ("ml-search", "finops"):
         (said,) = await alert.roots(channel)
-        for wanted in ("$31,240", "$1,020", "Sat 21 Nov", "$30,220", "p5.48xlarge", "Investigating"):
+        for wanted in (
+            "$31,240",
+            "$1,020",
+            "Sat 21 Nov",
+            "$30,220",
+            "p5.48xlarge",
+            "Investigating",
+        ):
             assert wanted in said, wanted
         (steps,) = await alert.thread(channel)
         assert "Look at the drivers." in steps

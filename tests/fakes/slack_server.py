@@ -189,8 +189,8 @@ class FakeSlack(State):
 
 async def _arguments(request: web.Request) -> dict[str, Any]:
     if request.content_type == "application/json":
-        given = await request.json()
-        return dict(given)
+        body = await request.text()
+        return dict(json.loads(body)) if body else {}
     arguments: dict[str, Any] = dict(request.query)
     arguments |= dict(await request.post())
     for name in _JSON_ARGUMENTS:

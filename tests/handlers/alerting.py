@@ -52,11 +52,15 @@ def finding(
                 volume_share=1.0,
             ),
         ),
-        history=tuple(
-            DayPoint(start - timedelta(days=n), 1000.0, 1020.0, 800.0, 1300.0, 0.1, anomalous=False)
-            for n in range(5, 0, -1)
-        )
-        + (DayPoint(last, 31240.0, 1020.0, 800.0, 1300.0, 40.0, anomalous=True),),
+        history=(
+            *(
+                DayPoint(
+                    start - timedelta(days=n), 1000.0, 1020.0, 800.0, 1300.0, 0.1, anomalous=False
+                )
+                for n in range(5, 0, -1)
+            ),
+            DayPoint(last, 31240.0, 1020.0, 800.0, 1300.0, 40.0, anomalous=True),
+        ),
         allocation={
             "team": "search",
             "feature": "semantic-search",

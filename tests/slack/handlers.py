@@ -52,18 +52,18 @@ def shown(subject: str, note: str = "", decided: bool = False) -> Message:
     """The message of a thing: its buttons until it is decided."""
     buttons = Controls(
         controls=(
-            Button(label="Take", action="test.take", subject=subject, style="primary"),
-            Button(label="Expected", action="test.form", subject=subject, opens_form=True),
+            Button(label="Take", action="test.slack.take", subject=subject, style="primary"),
+            Button(label="Expected", action="test.slack.form", subject=subject, opens_form=True),
             Menu(
                 label="Snooze",
-                action="test.snooze",
+                action="test.slack.snooze",
                 subject=subject,
                 options=tuple(Option(value=str(n), label=f"{n} days") for n in (1, 3, 7)),
             ),
-            Button(label="Approve", action="test.approve", subject=subject),
-            Button(label="Slow", action="test.slow", subject=subject),
-            Button(label="Crash", action="test.crash", subject=subject),
-            Button(label="Who am I", action="test.who", subject=subject),
+            Button(label="Approve", action="test.slack.approve", subject=subject),
+            Button(label="Slow", action="test.slack.slow", subject=subject),
+            Button(label="Crash", action="test.slack.crash", subject=subject),
+            Button(label="Who am I", action="test.slack.who", subject=subject),
         )
     )
     blocks: tuple[Any, ...] = (
@@ -98,26 +98,26 @@ def _decide(turn: Turn, ask: Interaction, state: str, reason: str) -> str:
     return str(won.owner)
 
 
-@press("test.take", permission="anomaly.triage")
+@press("test.slack.take", permission="anomaly.triage")
 def take(turn: Turn, ask: Interaction) -> AnyReply:
     _decide(turn, ask, "investigating", "")
     return Done()
 
 
-@press("test.approve", permission="anomaly.triage")
+@press("test.slack.approve", permission="anomaly.triage")
 def approve(turn: Turn, ask: Interaction) -> AnyReply:
     if _decide(turn, ask, "expected", "approved") == ask.actor.person:
         raise NotAllowed("You asked for this yourself, so someone else must approve it.")
     return Done(note="You approved it.")
 
 
-@press("test.snooze", permission="anomaly.triage")
+@press("test.slack.snooze", permission="anomaly.triage")
 def snooze(turn: Turn, ask: Interaction) -> AnyReply:
     _decide(turn, ask, "snoozed", f"for {ask.inputs['choice']} days")
     return Done(note="Snoozed.")
 
 
-@press("test.form", permission="anomaly.expect")
+@press("test.slack.form", permission="anomaly.expect")
 def form(turn: Turn, ask: Interaction) -> AnyReply:
     fields = (
         TextField(name="why", label="Why is this expected?", multiline=True),
@@ -130,11 +130,11 @@ def form(turn: Turn, ask: Interaction) -> AnyReply:
         ),
     )
     return OpenForm(
-        form=Form(action="test.reason", subject=ask.subject, title="Expected", fields=fields)
+        form=Form(action="test.slack.reason", subject=ask.subject, title="Expected", fields=fields)
     )
 
 
-@submission("test.reason", permission="anomaly.expect")
+@submission("test.slack.reason", permission="anomaly.expect")
 def reason(turn: Turn, ask: Interaction) -> AnyReply:
     errors = {}
     if not ask.inputs["why"]:
@@ -148,19 +148,19 @@ def reason(turn: Turn, ask: Interaction) -> AnyReply:
     return Done(note="Quiet until then.") if ask.inputs["cause"] else Done()
 
 
-@press("test.slow", permission="read")
+@press("test.slack.slow", permission="read")
 def slow(turn: Turn, ask: Interaction) -> AnyReply:
     time.sleep(2.8)
     return Done(note="It took a while.")
 
 
-@press("test.crash", permission="read")
+@press("test.slack.crash", permission="read")
 def crash(turn: Turn, ask: Interaction) -> AnyReply:
     _decide(turn, ask, "investigating", "")
     raise RuntimeError("a bug nobody foresaw")
 
 
-@press("test.who", permission="read")
+@press("test.slack.who", permission="read")
 def who(turn: Turn, ask: Interaction) -> AnyReply:
     actor = ask.actor
     return Done(note=f"{actor.person} {actor.standing} {' '.join(sorted(actor.roles))}")

@@ -55,12 +55,15 @@ PATIENT = settings(
     ],
 )
 
+LARGE = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 
 def _plain(value: Any) -> Any:
     """slack_sdk's dictionaries hold tuples and objects; this makes JSON of them."""
     return json.loads(json.dumps(value))
 
 
+@LARGE
 @PATIENT
 @given(MESSAGES, st.booleans())
 def test_any_message_fits_and_survives_slack_sdk(message: Message, pictured: bool) -> None:
@@ -78,6 +81,7 @@ def test_any_message_fits_and_survives_slack_sdk(message: Message, pictured: boo
         assert _plain(parsed.to_dict()) == block
 
 
+@LARGE
 @PATIENT
 @given(MESSAGES)
 def test_nobodys_words_become_markup(message: Message) -> None:
@@ -88,6 +92,7 @@ def test_nobodys_words_become_markup(message: Message) -> None:
     assert "<" not in rendered.text
 
 
+@LARGE
 @PATIENT
 @given(FORMS)
 def test_any_form_fits_and_survives_slack_sdk(form: Form) -> None:
@@ -99,6 +104,7 @@ def test_any_form_fits_and_survives_slack_sdk(form: Form) -> None:
     assert back.opened == Opened("C0ALERTS1", "1795000000.000100")
 
 
+@LARGE
 @PATIENT
 @given(WORDS, st.integers(0, 400))
 def test_clipping_keeps_the_limit_and_the_beginning(words: str, limit: int) -> None:

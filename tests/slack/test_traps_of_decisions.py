@@ -184,7 +184,7 @@ async def test_trap_20_a_forged_or_stale_value_changes_nothing(world: World, val
 async def test_trap_20_an_action_that_does_not_exist_is_answered(world: World) -> None:
     message = await world.thing()
     payload = world.hands.press_payload(ENGINEER, ALERTS, message, "Take")
-    payload["actions"][0]["action_id"] = "test.steal"
+    payload["actions"][0]["action_id"] = "test.slack.steal"
     await world.hands.send_payload(payload)
     assert "not known here" in await world.note()
 

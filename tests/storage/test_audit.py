@@ -57,10 +57,15 @@ def test_trap_58_what_was_changed_is_named(database: Database, tamper: str, seq:
 
 def test_a_rolled_back_change_leaves_no_entry(database: Database) -> None:
     _append(database, 1)
-    with pytest.raises(RuntimeError), database.write() as connection:
-        audit.append(
-            connection, at=NOW, actor="a", action="b", subject="c", detail={}, policy_hash="p"
-        )
-        raise RuntimeError
+
+    def append_and_fail() -> None:
+        with database.write() as connection:
+            audit.append(
+                connection, at=NOW, actor="a", action="b", subject="c", detail={}, policy_hash="p"
+            )
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        append_and_fail()
     _append(database, 1)
     assert _verify(database) == 2
