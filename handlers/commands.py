@@ -19,7 +19,7 @@ def show_spend_help(turn: Turn, it: Interaction) -> Private:
 
 def help_message(first: str) -> Message:
     """The commands that begin with a word, all for ``""``."""
-    lines = tuple(
+    lines = tuple(  # in the order of their names
         text(Code(text=f"/{c.name}{' ' + c.usage if c.usage else ''}"), f" {c.does}")
         for c in registered("command")
         if not first or c.name.split()[0] == first

@@ -272,11 +272,14 @@ class Actor(_Said):
         return Mention(person=self.person, name=self.name)
 
 
-Kind = Literal["press", "submission", "command"]
+Kind = Literal["press", "submission", "command", "home"]
 
 
 class Interaction(_Said):
-    """One thing that someone did. ``delivery_id`` is the same when the platform sends it again."""
+    """One thing that someone did; ``home`` is looking at one's own page.
+
+    ``delivery_id`` is the same when the platform sends it again.
+    """
 
     delivery_id: str
     kind: Kind

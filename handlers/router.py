@@ -79,6 +79,11 @@ def command(
     return _register("command", name, permission, does, usage)
 
 
+def home(*, permission: Permission) -> Callable[[Handler], Handler]:
+    """Registers what a person's own page shows."""
+    return _register("home", "home", permission)
+
+
 def registered(kind: Kind | None = None) -> list[Registered]:
     """All handlers, or those of one kind, by name."""
     return sorted(

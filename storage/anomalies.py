@@ -79,6 +79,20 @@ def shown(connection: Connection, limit: int = 50) -> Sequence[AnomalyRow]:
     ).all()
 
 
+def waiting_for(connection: Connection, owner: str, teams: Sequence[str]) -> Sequence[AnomalyRow]:
+    """What is open or being looked into and is the owner's, or of one of the teams; most money first."""
+    rows = connection.execute(
+        select(_anomalies)
+        .where(_anomalies.c.state.in_(("open", "investigating")), _anomalies.c.ended_on.is_(None))
+        .order_by(_anomalies.c.impact_micros.desc(), _anomalies.c.id)
+    ).all()
+    return [
+        r
+        for r in rows
+        if r.owner == owner or (r.found.get("allocation") or {}).get("team") in teams
+    ]
+
+
 def in_group(connection: Connection, group_id: str) -> Sequence[AnomalyRow]:
     """The anomalies of a grouped message, worst first."""
     return connection.execute(

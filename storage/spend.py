@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
@@ -43,6 +44,34 @@ def totals(
         value = row.value if column is not None else ""
         sums[value] += Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
     return dict(sums)
+
+
+def by_day(
+    connection: Connection,
+    policy: Policy,
+    period: Period,
+    by: Dimension,
+    only: Mapping[Dimension, str],
+) -> dict[str, dict[date, Decimal]]:
+    """Spend of each day, by the values of a dimension, in the workspace's currency."""
+    column = _rollup.c[by]
+    query = (
+        select(
+            column.label("value"),
+            _rollup.c.day,
+            _rollup.c.currency,
+            func.sum(_rollup.c.cost_micros).label("micros"),
+        )
+        .where(_rollup.c.day.between(period.first, period.last))
+        .group_by(column, _rollup.c.day, _rollup.c.currency)
+    )
+    for dimension, value in only.items():
+        query = query.where(_rollup.c[dimension] == value)
+    found: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for row in connection.execute(query):
+        amount = Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
+        found[row.value][row.day] += amount
+    return {value: dict(days) for value, days in found.items()}
 
 
 def rate(policy: Policy, currency: str) -> Decimal:

@@ -85,7 +85,7 @@ def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Me
     runbook = policy.runbooks.get(found.signal)
     if runbook is not None and row.state not in DECIDED:
         blocks.append(Small(text=text(f"Runbook “{runbook.title}”: the steps are in the thread.")))
-    blocks.append(Controls(controls=_controls(row)))
+    blocks.append(Controls(controls=controls_of(row)))
     ended = row.ended_on is not None
     tone: Tone = "good" if row.state in DECIDED or ended else _TONES[row.severity]
     summary = f"{title}. {_plain(state)}"
@@ -250,7 +250,8 @@ def mention_of(policy: Policy, email: str) -> Mention:
     return Mention(person=email, name=name)
 
 
-def _controls(row: AnomalyRow) -> tuple[Button | Menu, ...]:
+def controls_of(row: AnomalyRow) -> tuple[Button | Menu, ...]:
+    """What can be pressed in the anomaly's state of now."""
     if row.state in DECIDED:
         return (
             Button(label="Reopen", action="anomaly.reopen", subject=row.id, version=row.version),

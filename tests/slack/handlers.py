@@ -130,11 +130,11 @@ def form(turn: Turn, ask: Interaction) -> AnyReply:
         ),
     )
     return OpenForm(
-        form=Form(action="test.slack.reason", subject=ask.subject, title="Expected", fields=fields)
+        form=Form(action="test.slack.form", subject=ask.subject, title="Expected", fields=fields)
     )
 
 
-@submission("test.slack.reason", permission="anomaly.expect")
+@submission("test.slack.form", permission="anomaly.expect")
 def reason(turn: Turn, ask: Interaction) -> AnyReply:
     errors = {}
     if not ask.inputs["why"]:

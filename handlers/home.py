@@ -1,0 +1,145 @@
+"""A person's own page: what they spend, what waits for them, their sandboxes. Always of the one who looks."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.authority import may
+from guardrails.money import Money
+from guardrails.periods import Period
+from guardrails.policy.bills import Dimension
+from handlers.alerts.message import controls_of
+from handlers.alerts.record import found_of
+from handlers.conversation import (
+    Block,
+    Code,
+    Controls,
+    Divider,
+    Heading,
+    Interaction,
+    Message,
+    Paragraph,
+    Private,
+    Small,
+    Strong,
+    text,
+)
+from handlers.router import command, home
+from handlers.turn import Turn
+from storage import anomalies, spend
+
+DAYS = 30
+EXPERIMENTS = 8
+WAITING = 6
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@home(permission="read")
+def show_home(turn: Turn, it: Interaction) -> Private:
+    """The page of the one who looks, with their roles of now."""
+    return Private(message=home_message(turn, it))
+
+
+@command("spend mine", permission="spend.read", does="your experiments and what waits for you")
+def show_mine(turn: Turn, it: Interaction) -> Private:
+    """The same page, where there is no place for a page."""
+    return Private(message=home_message(turn, it))
+
+
+def home_message(turn: Turn, it: Interaction) -> Message:
+    """What waits for the person, their experiments with burn, their sandboxes."""
+    blocks: list[Block] = [
+        *_waiting(turn, it),
+        Divider(),
+        *_experiments(turn, it),
+        Divider(),
+        Heading(text="My sandboxes"),
+        Paragraph(text=text("Sandboxes are not set up yet.")),
+        Small(text=text("More: ", Code(text="/spend help"))),
+    ]
+    return Message(summary=f"The page of {it.actor.name}", blocks=tuple(blocks))
+
+
+def _waiting(turn: Turn, it: Interaction) -> list[Block]:
+    mine = [
+        name
+        for name, team in turn.policy.teams.items()
+        if team.lead == it.actor.person
+        or any(p.email == it.actor.person and p.team == name for p in turn.policy.people)
+    ]
+    rows = anomalies.waiting_for(turn.connection, it.actor.person, mine)
+    blocks: list[Block] = [Heading(text="Waiting for me")]
+    if not rows:
+        blocks.append(Paragraph(text=text("Nothing. All that is yours is inside its band.")))
+        return blocks
+    acts = may(turn.policy, "anomaly.triage", it.actor.roles)
+    for row in rows[:WAITING]:
+        found = found_of(row)
+        impact = Money(found.impact, found.currency)
+        blocks.append(
+            Paragraph(
+                text=text(
+                    Strong(text=row.severity.capitalize()),
+                    f" {words.headline(found)}",
+                    f" ({impact} beyond the expected value so far)" if found.impact else "",
+                )
+            )
+        )
+        if acts:
+            blocks.append(Controls(controls=controls_of(row)))
+    if len(rows) > WAITING:
+        blocks.append(
+            Small(text=text(f"and {len(rows) - WAITING} more: ", Code(text="/spend alerts")))
+        )
+    return blocks
+
+
+def _experiments(turn: Turn, it: Interaction) -> list[Block]:
+    period = Period(turn.today - timedelta(days=DAYS), turn.today - timedelta(days=1))
+    only: Mapping[Dimension, str] = {"owner": it.actor.person}
+    found = spend.by_day(turn.connection, turn.policy, period, "experiment", only)
+    found.pop("", None)
+    blocks: list[Block] = [Heading(text="My experiments")]
+    if not found:
+        blocks.append(
+            Paragraph(
+                text=text(
+                    f"No experiment with the owner {it.actor.person} spent anything in {DAYS} days. "
+                    "The tag “owner” (or a rule) says whose an experiment is."
+                )
+            )
+        )
+        return blocks
+    currency = turn.policy.workspace.currency
+    ordered = sorted(found.items(), key=lambda item: -sum(item[1].values(), Decimal(0)))
+    for name, days in ordered[:EXPERIMENTS]:
+        total = Money(sum(days.values(), Decimal(0)), currency)
+        week = sum(
+            (days.get(period.last - timedelta(days=n), Decimal(0)) for n in range(7)), Decimal(0)
+        )
+        blocks.append(
+            Paragraph(
+                text=text(
+                    Strong(text=name),
+                    f" {total} in {DAYS} days, {Money(week / 7, currency)} a day in the last week  ",
+                    Code(text=sparkline(days, period)),
+                )
+            )
+        )
+    if len(ordered) > EXPERIMENTS:
+        blocks.append(Small(text=text(f"and {len(ordered) - EXPERIMENTS} smaller ones")))
+    blocks.append(Small(text=text("Budgets are not set up yet, so no runway is shown.")))
+    return blocks
+
+
+def sparkline(days: Mapping[date, Decimal], period: Period) -> str:
+    """The days of a period as little bars of text; the highest is the tallest."""
+    values = [
+        max(days.get(period.first + timedelta(days=n), Decimal(0)), Decimal(0))
+        for n in range(period.days)
+    ]
+    top = max(values)
+    if top == 0:
+        return _BARS[0] * len(values)
+    return "".join(_BARS[min(7, int(v * 8 / top))] for v in values)
