@@ -1,6 +1,5 @@
 """What every surface hands its interactions to, and what every job runs in."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -50,15 +49,16 @@ class Kernel:
     async def answer(self, interaction: Interaction) -> AnyReply:
         """The reply to an interaction, after its transaction; what it posts is on its way."""
         began = time.perf_counter()
-        reply = await asyncio.get_running_loop().run_in_executor(
-            self.database.write_threads,
-            lambda: router.answer(
-                self.database, self.loaded, self.places, interaction, self.clock()
-            ),
-        )
-        ANSWERS.labels(interaction.kind, reply.kind).observe(time.perf_counter() - began)
-        self.delivery.wake()
-        return reply
+        try:
+            answered = await self.database.in_write(
+                lambda c: router.answer(c, self.loaded, self.places, interaction, self.clock())
+            )
+        except Exception as error:
+            answered = router.Answered(router.refused(error, interaction))
+        ANSWERS.labels(interaction.kind, answered.reply.kind).observe(time.perf_counter() - began)
+        if answered.spoke:
+            self.delivery.wake()
+        return answered.reply
 
     async def turn(self, work: Callable[[Turn], T]) -> T:
         """Runs a job's work in one transaction; what it posts is on its way afterwards."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.authority import may, roles_that_may
@@ -24,7 +24,6 @@ from handlers.conversation import (
 )
 from handlers.refusals import FieldsRefused, NotAllowed, NotFound, Refusal
 from handlers.turn import Places, Turn
-from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from storage.tables.delivery import Delivered
 
@@ -121,69 +120,74 @@ def find_command(name: str, words: str) -> tuple[Registered, str]:
     )
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A reply, good once its transaction has committed. ``spoke``: something waits in the outbox."""
+
+    reply: AnyReply
+    spoke: bool = False
+
+
+# Built once: making a statement costs SQLAlchemy several times as much as running it.
+_FIRST = {
+    name: insert(_delivered)
+    .values(delivery_id=bindparam("key"), reply=bindparam("answer"), at=bindparam("now"))
+    .on_conflict_do_nothing()
+    .returning(_delivered.c.delivery_id)
+    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
+_STORED = select(_delivered.c.reply).where(_delivered.c.delivery_id == bindparam("key"))
+_REPLIED = (
+    update(_delivered)
+    .where(_delivered.c.delivery_id == bindparam("key"))
+    .values(reply=bindparam("answer"))
+)
+
+
 def answer(
-    database: Database,
-    loaded: LoadedPolicy,
-    places: Places,
-    interaction: Interaction,
-    now: datetime,
-) -> AnyReply:
-    """Handles an interaction in one transaction and returns the reply; blocks.
-
-    The same delivery again gets the same reply and has no second effect. A refusal or an error changes
-    nothing; an error that nobody foresaw is logged with the reference that its reply names.
-    """
-    try:
-        with database.write() as connection:
-            return answer_in(connection, loaded, places, interaction, now)
-    except FieldsRefused as refusal:
-        return FieldErrors(errors=refusal.errors)
-    except Refusal as refusal:
-        return Refused(reason=refusal.reason, sentence=refusal.sentence)
-    except Exception:
-        reference = secrets.token_hex(4)
-        log.exception("interaction %s failed, reference %s", interaction.name, reference)
-        return Refused(
-            reason="failed",
-            sentence="Something went wrong here and nothing was changed. "
-            f"Try again; if it happens again, tell the operator the reference {reference}.",
-        )
-
-
-def answer_in(
     connection: Connection,
     loaded: LoadedPolicy,
     places: Places,
     interaction: Interaction,
     now: datetime,
-) -> AnyReply:
-    """The same inside a transaction that the caller has opened; refusals are raised."""
+) -> Answered:
+    """Handles an interaction in the caller's transaction; raises what :func:`refused` puts into words.
+
+    The same delivery again gets the same reply and has no second effect.
+    """
     key = f"{interaction.actor.surface}:{interaction.delivery_id}"
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    first = connection.execute(
-        make(_delivered)
-        .values(delivery_id=key, reply={}, at=now)
-        .on_conflict_do_nothing()
-        .returning(_delivered.c.delivery_id)
-    ).first()
-    if first is None:
-        stored = connection.execute(
-            select(_delivered.c.reply).where(_delivered.c.delivery_id == key)
-        ).scalar_one()
-        return REPLY.validate_python(stored)
+    claim = {"key": key, "answer": {}, "now": now}
+    if connection.execute(_FIRST[connection.dialect.name], claim).first() is None:
+        stored = connection.execute(_STORED, {"key": key}).scalar_one()
+        return Answered(REPLY.validate_python(stored))
     if interaction.kind == "command":
         found, rest = find_command(interaction.name, interaction.inputs.get("text", ""))
         interaction = interaction.model_copy(update={"inputs": {"text": rest}})
     else:
         found = find(interaction.kind, interaction.name)
     _check(loaded, found, interaction)
-    reply = found.handler(Turn(connection, loaded, now, places), interaction)
-    connection.execute(
-        update(_delivered)
-        .where(_delivered.c.delivery_id == key)
-        .values(reply=reply.model_dump(mode="json"))
+    turn = Turn(connection, loaded, now, places)
+    reply = found.handler(turn, interaction)
+    connection.execute(_REPLIED, {"key": key, "answer": reply.model_dump(mode="json")})
+    return Answered(reply, bool(turn.said))
+
+
+def refused(error: Exception, interaction: Interaction) -> FieldErrors | Refused:
+    """The reply to what was refused, or failed: its transaction was rolled back, nothing was changed.
+
+    An error that nobody foresaw is logged with the reference that the reply names.
+    """
+    if isinstance(error, FieldsRefused):
+        return FieldErrors(errors=error.errors)
+    if isinstance(error, Refusal):
+        return Refused(reason=error.reason, sentence=error.sentence)
+    reference = secrets.token_hex(4)
+    log.error("interaction %s failed, reference %s", interaction.name, reference, exc_info=error)
+    return Refused(
+        reason="failed",
+        sentence="Something went wrong here and nothing was changed. "
+        f"Try again; if it happens again, tell the operator the reference {reference}.",
     )
-    return reply
 
 
 def _check(loaded: LoadedPolicy, found: Registered, interaction: Interaction) -> None:

@@ -1,7 +1,7 @@
 """What a handler works with: one transaction, the policy of now, the time of now, and a voice."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ class Turn:
     loaded: LoadedPolicy
     now: datetime
     places: Places
+    said: list[str] = field(default_factory=list)  # the keys of what is on its way after the commit
 
     @property
     def policy(self) -> Policy:
@@ -71,6 +72,7 @@ class Turn:
         message: Message,
         thread_key: str = "",
     ) -> None:
+        self.said.append(message_key)
         outbox.enqueue(
             self.connection,
             kind=kind,

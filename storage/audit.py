@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from storage.tables.audit import AuditEntry, AuditHead
 
@@ -15,6 +15,15 @@ START = "0" * 64
 
 _entries = AuditEntry.__table__  # type: ignore[attr-defined]
 _head = AuditHead.__table__  # type: ignore[attr-defined]
+
+# Built once: making a statement costs SQLAlchemy several times as much as running it.
+_END = select(_head.c.seq, _head.c.hash).where(_head.c.id == 1).with_for_update()
+_ADD = insert(_entries)
+_MOVE = (
+    update(_head)
+    .where(_head.c.id == 1)
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ def append(
     policy_hash: str,
 ) -> int:
     """Adds an entry and returns its number. The head row is locked until the transaction ends."""
-    head = connection.execute(select(_head).where(_head.c.id == 1).with_for_update()).one()
+    head = connection.execute(_END).one()
     values = {
         "seq": head.seq + 1,
         "at": at,
@@ -50,10 +59,8 @@ def append(
         "previous": head.hash,
     }
     values["hash"] = entry_hash(values)
-    connection.execute(insert(_entries).values(**values))
-    connection.execute(
-        update(_head).where(_head.c.id == 1).values(seq=values["seq"], hash=values["hash"])
-    )
+    connection.execute(_ADD, values)
+    connection.execute(_MOVE, {"new_seq": values["seq"], "new_hash": values["hash"]})
     return int(values["seq"])
 
 

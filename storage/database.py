@@ -6,7 +6,9 @@ stall for seconds; on PostgreSQL in a small pool of threads.
 """
 
 import asyncio
+import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +21,9 @@ from sqlalchemy.exc import ArgumentError
 
 T = TypeVar("T")
 
+_Work = tuple[Callable[[Connection], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+
+TOGETHER = 32  # works of one commit on SQLite, at most
 POOL = 8  # threads, and so connections, on PostgreSQL
 
 
@@ -51,11 +56,12 @@ class Database:
         self.url = driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._lock = threading.Lock()
+        self._queue: deque[_Work] = deque()
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
                 Path(self.url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-            self.writer = _sqlite(self.url, "BEGIN IMMEDIATE", size=1)
-            self.reader = _sqlite(self.url, "BEGIN", size=4)
+            self.writer = _sqlite(self.url, size=1)
+            self.reader = _sqlite(self.url, size=4)
         else:
             self.writer = self.reader = create_engine(
                 self.url, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_timeout=30
@@ -72,22 +78,58 @@ class Database:
                 yield connection
             return
         with self._lock, self.writer.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; what is written on it is rolled back."""
         with self.reader.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     async def in_write(self, work: Callable[[Connection], T]) -> T:
-        """Runs ``work`` in one transaction in a writing thread."""
+        """Runs ``work`` in one transaction in a writing thread.
 
-        def run() -> T:
+        On SQLite what comes while the writer is busy shares its commit, because a commit waits for the
+        disk: each work has a savepoint of its own, and its result is given out after the commit.
+        """
+        loop = asyncio.get_running_loop()
+        if not self.is_sqlite:
+            return await loop.run_in_executor(self.write_threads, self._alone, work)
+        done: asyncio.Future[T] = loop.create_future()
+        self._queue.append((work, done, loop))
+        self.write_threads.submit(self._together)
+        return await done
+
+    def _alone(self, work: Callable[[Connection], T]) -> T:
+        with self.write() as connection:
+            return work(connection)
+
+    def _together(self) -> None:
+        """In the writing thread: all that waits, up to a limit, in one commit."""
+        works: list[_Work] = []
+        while self._queue and len(works) < TOGETHER:
+            works.append(self._queue.popleft())
+        if not works:
+            return
+        outcomes: list[tuple[Any, Exception | None]] = []
+        try:
             with self.write() as connection:
-                return work(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self.write_threads, run)
+                for work, _, _ in works:
+                    connection.exec_driver_sql("SAVEPOINT work")
+                    try:
+                        outcomes.append((work(connection), None))
+                    except Exception as error:
+                        connection.exec_driver_sql("ROLLBACK TO work")
+                        outcomes.append((None, error))
+                    connection.exec_driver_sql("RELEASE work")
+        except Exception as error:  # the commit failed: nothing of it happened
+            outcomes = [(None, error)] * len(works)
+        for (_, done, loop), (result, failure) in zip(works, outcomes, strict=True):
+            with contextlib.suppress(RuntimeError):  # the loop that asked is closed
+                loop.call_soon_threadsafe(_tell, done, result, failure)
 
     async def in_read(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` on a consistent view in a reading thread."""
@@ -106,7 +148,16 @@ class Database:
         self.reader.dispose()
 
 
-def _sqlite(url: URL, begin: str, size: int) -> Engine:
+def _tell(done: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    if done.done():
+        return  # whoever asked was cancelled
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
+
+
+def _sqlite(url: URL, size: int) -> Engine:
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": 30},
@@ -114,7 +165,8 @@ def _sqlite(url: URL, begin: str, size: int) -> Engine:
         max_overflow=4 if size > 1 else 0,
     )
 
-    @event.listens_for(engine, "connect")
+    # On the pool, not on the engine: an engine with listeners dispatches events at every statement.
+    @event.listens_for(engine.pool, "connect")
     def _settings(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say when a transaction begins, and how
         cursor = connection.cursor()
@@ -125,9 +177,5 @@ def _sqlite(url: URL, begin: str, size: int) -> Engine:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-65536")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine

@@ -19,6 +19,7 @@ LEASE = timedelta(seconds=60)
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _refs = MessageRef.__table__  # type: ignore[attr-defined]
+_ADD = insert(_outbox)
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,18 @@ def enqueue(
     thread_key: str = "",
 ) -> None:
     """Adds one row to the outbox; it is sent after the transaction has committed."""
-    connection.execute(
-        insert(_outbox).values(
-            lane=lane,
-            kind=kind,
-            key=key,
-            message_key=message_key,
-            thread_key=thread_key,
-            place=place,
-            content=content,
-            not_before=now,
-            created_at=now,
-        )
-    )
+    values = {
+        "lane": lane,
+        "kind": kind,
+        "key": key,
+        "message_key": message_key,
+        "thread_key": thread_key,
+        "place": place,
+        "content": content,
+        "not_before": now,
+        "created_at": now,
+    }
+    connection.execute(_ADD, values)
 
 
 def posted_places(connection: Connection, key: str) -> list[tuple[str, dict[str, Any]]]:

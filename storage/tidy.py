@@ -21,7 +21,9 @@ def tidy(database: Database, now: datetime) -> str:
     """Deletes what is old and says how much. Posts are kept: edits find their message through them."""
     with database.write() as connection:
         counts = [
-            connection.execute(delete(_delivered).where(_delivered.c.at < now - REDELIVERY)).rowcount,
+            connection.execute(
+                delete(_delivered).where(_delivered.c.at < now - REDELIVERY)
+            ).rowcount,
             connection.execute(
                 delete(_outbox)
                 .where(_outbox.c.kind == "edit", _outbox.c.state.in_(("sent", "merged")))

@@ -53,6 +53,8 @@ def _serve(start: Start) -> None:
 
     try:
         asyncio.run(serve(application, tell))
+    except SettingsError as error:
+        raise fail(str(error)) from None
     except OSError as error:
         raise fail(
             f"Port {start.settings.port} cannot be opened ({error.strerror}); "

@@ -117,4 +117,10 @@ class Bot:
             actor=actor,
             place=Place(surface="console", tenant="local", channel="ml-search"),
         )
-        return router.answer(self.database, self.loaded, places, interaction, self.clock())
+        try:
+            with self.database.write() as connection:
+                return router.answer(
+                    connection, self.loaded, places, interaction, self.clock()
+                ).reply
+        except Exception as error:
+            return router.refused(error, interaction)
