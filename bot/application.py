@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -38,21 +39,32 @@ class Application:
     web: web.Application
     clockwork: Clockwork
 
-    def first_round(self, progress: Progress = lambda what, share: None) -> Round:
-        """A daily round now, as the one of the newest slot: the scheduler does not do it again. Blocks."""
+    def is_new(self) -> bool:
+        """Whether no round has ever come to its end: then the first one is done in the foreground."""
+        with self.kernel.database.read() as connection:
+            return not claims.ever_finished(connection, READ_BILLS)
+
+    def first_round(self, progress: Progress = lambda what, share: None) -> Round | None:
+        """A daily round now, as the one of the newest slot: the scheduler does not do it again. Blocks.
+
+        None when another process is at it.
+        """
         k = self.kernel
         workspace, schedule = k.loaded.policy.workspace, k.loaded.policy.schedule
         slot = latest_slot(schedule.read_bills_at, workspace.zone, k.clock())
         with k.database.write() as connection:
-            claims.claim_slot(connection, READ_BILLS, slot, k.clock())
+            token = claims.claim_slot(connection, READ_BILLS, slot, k.clock())
+        if token is None:
+            return None
         try:
             done = daily_round(k.database, k.loaded, k.places, k.clock, progress)
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C too: the next start does it again at once
+            said, now = f"failed: {error!r}"[:500], k.clock() - timedelta(seconds=1)
             with k.database.write() as connection:
-                claims.release_slot(connection, READ_BILLS, slot, k.clock(), f"failed: {error}"[:500])
+                claims.release_slot(connection, token, now, said)
             raise
         with k.database.write() as connection:
-            claims.finish_slot(connection, READ_BILLS, slot, k.clock(), str(done))
+            claims.finish_slot(connection, token, k.clock(), str(done))
         return done
 
 
@@ -75,6 +87,12 @@ def put_together(
         from bot.slack.door import add_routes as add_slack
         from bot.slack.surface import SlackSurface
 
+        default = loaded.policy.channels[loaded.policy.alerts.default]
+        if default.slack is None:
+            raise SettingsError(
+                f"The channel {loaded.policy.alerts.default} is alerts.default, but has no slack: in the "
+                "policy, so alerts could get lost; give it one, such as #finops."
+            )
         slack = SlackSurface(settings.slack, loaded, database, clock)
         surfaces[slack.name] = slack
         add_slack(app, slack, kernel)
@@ -124,20 +142,35 @@ async def _scheduling(clockwork: Clockwork) -> AsyncIterator[None]:
     await clockwork.stop()
 
 
-async def serve(application: Application, started: Callable[[str], None]) -> None:
-    """Serves until SIGINT or SIGTERM; ``started`` is told the address. Raises OSError when the port is taken."""
+def open_port(settings: Settings) -> socket.socket:
+    """The port, opened before anything else is done. Raises SettingsError when it cannot be."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=128)
+    except OSError as error:
+        raise SettingsError(
+            f"Port {settings.port} of {settings.host} cannot be opened ({error.strerror}); "
+            "stop what uses it, or set PORT to another."
+        ) from None
+
+
+async def serve(
+    application: Application, port: socket.socket, started: Callable[[str], None]
+) -> None:
+    """Serves on the port until SIGINT or SIGTERM; ``started`` is told the address.
+
+    Raises SettingsError when a platform refuses our credentials.
+    """
     settings = application.settings
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     runner = web.AppRunner(application.web, access_log=None, shutdown_timeout=5)
-    await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-        port = runner.addresses[0][1]
+        await runner.setup()
+        await web.SockSite(runner, port).start()
         host = "localhost" if settings.on_loopback else settings.host
-        started(f"http://{host}:{port}")
+        started(f"http://{host}:{port.getsockname()[1]}")
         await stop.wait()
     finally:
         await runner.cleanup()

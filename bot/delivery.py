@@ -10,24 +10,29 @@ from functools import partial
 
 from prometheus_client import Counter
 
-from bot.surface import AnswerLost, DeliveryError, Revoked, Surface, TryLater, Undeliverable
+from bot.surface import AnswerLost, Closed, DeliveryError, Revoked, Surface, TryLater, Undeliverable
 from handlers.conversation import Message, Place
 from storage import outbox
 from storage.database import Database
-from storage.outbox import LOST, Claimed, Ref
+from storage.outbox import Claimed, Ref
 
 log = logging.getLogger(__name__)
 
 POLL = (
     2.0  # seconds between looks when nobody wakes us: what another replica wrote, what is due again
 )
-MAX_ATTEMPTS = 15  # with the backoff below more than three hours
+LONGEST = 50.0  # seconds of one sending: less than a lease, so that nobody else begins meanwhile
+LOOK_AT_CLOSED = timedelta(minutes=5)  # how soon an invitation into a channel is noticed
+GIVE_UP = timedelta(days=7)  # a message that could not be sent for so long helps nobody any more
+GIVE_UP_LOST = timedelta(
+    hours=6
+)  # the same fault each time: it is the message, and others wait behind it
 DELIVERIES = Counter("sandrail_deliveries", "Messages sent to a surface", ["surface", "outcome"])
 
 
 def backoff(attempts: int) -> timedelta:
     """Exponential with full jitter, from a second to twenty minutes."""
-    return timedelta(seconds=random.uniform(0.5, min(1200.0, 2.0**attempts)))  # noqa: S311
+    return timedelta(seconds=random.uniform(0.5, min(1200.0, 2.0 ** min(attempts, 12))))  # noqa: S311
 
 
 class Delivery:
@@ -71,7 +76,8 @@ class Delivery:
         """Claims what is due and starts sending it; returns how many rows were claimed."""
         now = self._clock()
         busy = list(self._busy)
-        claimed = await self._database.in_write(lambda c: outbox.claim(c, now, busy))
+        running = [name for name in self._surfaces if name not in self.revoked]
+        claimed = await self._database.in_write(lambda c: outbox.claim(c, now, running, busy))
         for row in claimed:
             lane = Place.model_validate(row.place).lane
             task = asyncio.create_task(self._one(row))
@@ -92,21 +98,19 @@ class Delivery:
         place = Place.model_validate(row.place)
         outcome = "sent"
         try:
-            ref = await self._send(row, place)
-            await self._database.in_write(lambda c: outbox.sent(c, row, ref, self._clock()))
+            async with asyncio.timeout(LONGEST):
+                ref = await self._send(row, place)
         except DeliveryError as error:
             outcome = await self._failed(row, place, error)
-        except Exception as error:
+        except Exception as error:  # also a time-out: nobody knows how far it came
             log.exception("sending outbox row %s failed", row.id)
-            outcome = await self._failed(row, place, TryLater(f"failed: {error}"))
+            outcome = await self._failed(row, place, AnswerLost(f"failed: {error!r}"[:300]))
+        else:  # a record that fails leaves the lease: when it runs out, the message is looked for
+            await self._database.in_write(lambda c: outbox.sent(c, row, ref, self._clock()))
         DELIVERIES.labels(place.surface, outcome).inc()
 
     async def _send(self, row: Claimed, place: Place) -> Ref:
-        surface = self._surfaces.get(place.surface)
-        if surface is None:
-            raise TryLater(f"the surface {place.surface} does not run here", after=60)
-        if place.surface in self.revoked:
-            raise TryLater(self.revoked[place.surface], after=300)
+        surface = self._surfaces[place.surface]
         message = Message.model_validate(row.content)
         if row.thread_key and row.thread is None:
             raise Undeliverable("the message whose thread this belongs to was never delivered")
@@ -124,18 +128,27 @@ class Delivery:
 
     async def _failed(self, row: Claimed, place: Place, error: DeliveryError) -> str:
         if isinstance(error, Revoked):
-            self.revoked[place.surface] = error.reason
+            self.revoked[place.surface] = (
+                error.reason
+            )  # its lanes wait until the bot is started again
             log.error("%s no longer accepts us: %s", place.surface, error.reason)
-        final = isinstance(error, Undeliverable) or (
-            row.attempts >= MAX_ATTEMPTS and not isinstance(error, Revoked | AnswerLost)
+        age = self._clock() - row.created_at
+        final = isinstance(error, Undeliverable) or age > (
+            GIVE_UP_LOST if isinstance(error, AnswerLost) else GIVE_UP
         )
         if final:
             log.error("outbox row %s for %s is given up: %s", row.id, place.lane, error.reason)
             await self._database.in_write(lambda c: outbox.give_up(c, row, error.reason))
             return "dead"
-        told = error.after if isinstance(error, TryLater) else None
-        wait = timedelta(seconds=told) if told is not None else backoff(row.attempts)
-        reason = LOST if isinstance(error, AnswerLost) else error.reason
-        due = self._clock() + wait
-        await self._database.in_write(lambda c: outbox.try_again(c, row, due, reason))
-        return "lost" if isinstance(error, AnswerLost) else "later"
+        if isinstance(error, Closed):
+            log.error("%s waits: %s", place.lane, error.reason)
+            wait = LOOK_AT_CLOSED
+        elif isinstance(error, TryLater) and error.after is not None:
+            wait = timedelta(seconds=error.after)
+        else:
+            wait = backoff(row.attempts)
+        due, lost = self._clock() + wait, isinstance(error, AnswerLost)
+        await self._database.in_write(
+            lambda c: outbox.try_again(c, row, due, error.reason, lost=lost)
+        )
+        return "lost" if lost else "later"

@@ -42,7 +42,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         return value or None
 
     port_text = get("PORT") or "3000"
-    if not port_text.isdigit() or not 0 <= int(port_text) <= 65535:
+    if not (port_text.isascii() and port_text.isdigit()) or not 0 <= int(port_text) <= 65535:
         raise SettingsError(f"PORT is {port_text}; it must be a number from 1 to 65535.")
     slack = _slack(get)
     return Settings(

@@ -61,8 +61,12 @@ class AnswerLost(DeliveryError):
     """The request may have been carried out: ask before sending again."""
 
 
+class Closed(DeliveryError):
+    """The place cannot be written to until somebody mends it: the bot is not in the channel, say."""
+
+
 class Undeliverable(DeliveryError):
-    """It will never go through: the channel is gone, the message is refused."""
+    """It will never go through: the message itself is refused."""
 
 
 class Revoked(DeliveryError):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
@@ -42,13 +42,12 @@ def daily_round(
 ) -> Round:
     """Reads the bills, finds anomalies and publishes them; blocks. Doing it again changes nothing."""
     today = clock().astimezone(loaded.policy.workspace.zone).date()
-    report = ingest(loaded, database, today=today, progress=progress)
+    report = ingest(loaded, database, today=clock().astimezone(UTC).date(), progress=progress)
     progress("Looking for anomalies", 0.0)
     with database.read() as connection:
         found = find_anomalies(connection, loaded.policy, today)
     progress("Looking for anomalies", 1.0)
-    with database.write() as connection:
-        published = publish(Turn(connection, loaded, clock(), places), found)
+    published = database.transact(lambda c: publish(Turn(c, loaded, clock(), places), found))
     done = Round(report, published)
     log.info("daily round as of %s: %s", words.day(today), done)
     return done

@@ -3,7 +3,10 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+from sqlalchemy import Connection
 
 from handlers.turn import Places, Turn
 from storage import deadlines
@@ -38,18 +41,23 @@ def run_due(
     done = 0
     while True:
         now = clock()
-        taken: Any = None
+        taken: list[Any] = []
+
+        def one(connection: Connection, now: datetime = now, taken: list[Any] = taken) -> bool:
+            row = deadlines.take_due(connection, now)
+            if row is None:
+                return False
+            taken[:] = [row]
+            _due[row.kind](Turn(connection, loaded, now, places), row.subject, row.inputs)
+            return True
+
         try:
-            with database.write() as connection:
-                taken = deadlines.take_due(connection, now)
-                if taken is None:
-                    return done
-                handler = _due[taken.kind]
-                handler(Turn(connection, loaded, now, places), taken.subject, taken.inputs)
+            if not database.transact(one):
+                return done
             done += 1
         except Exception:
-            if taken is None:
+            if not taken:
                 raise
-            log.exception("deadline %s of %s failed; tried again later", taken.kind, taken.subject)
-            with database.write() as connection:
-                deadlines.postpone(connection, taken, now)
+            row = taken[0]
+            log.exception("deadline %s of %s failed; tried again later", row.kind, row.subject)
+            database.transact(partial(deadlines.postpone, row=row, now=now))

@@ -18,6 +18,7 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 LOOK_FOR_DUE = 15  # seconds: how late a deadline may be
+HOLD = 60  # seconds between two renewals of a claim
 LOOK_FOR_FAILED = 300  # seconds after which a slot whose run failed or died is looked at again
 
 
@@ -73,27 +74,34 @@ class Clockwork:
     async def fire(self, job: Job) -> bool:
         """Runs the job's newest slot if nobody else has; True when it was run here."""
         slot = latest_slot(job.times, self._zone, self._clock())
-        claimed = await self._database.in_write(
+        token = await self._database.in_write(
             lambda c: claims.claim_slot(c, job.name, slot, self._clock())
         )
-        if not claimed:
+        if token is None:
             return False
+        holding = asyncio.create_task(self._hold(token))
         try:
             outcome = await asyncio.to_thread(job.work)
         except Exception as error:
             log.exception("job %s failed for slot %s", job.name, slot)
             reason = f"failed: {error}"[:500]
             again = self._clock() + timedelta(seconds=LOOK_FOR_FAILED / 2)
-            await self._database.in_write(
-                lambda c: claims.release_slot(c, job.name, slot, again, reason)
-            )
+            await self._database.in_write(lambda c: claims.release_slot(c, token, again, reason))
         else:
             await self._database.in_write(
-                lambda c: claims.finish_slot(c, job.name, slot, self._clock(), outcome)
+                lambda c: claims.finish_slot(c, token, self._clock(), outcome)
             )
             log.info("job %s, slot %s: %s", job.name, slot, outcome)
+        finally:
+            holding.cancel()
         self._after()
         return True
+
+    async def _hold(self, token: str) -> None:
+        """Keeps the claim of a run that takes long."""
+        while True:
+            await asyncio.sleep(HOLD)
+            await self._database.in_write(lambda c: claims.hold_slot(c, token, self._clock()))
 
     async def due(self) -> int:
         """Does the deadlines that are due; returns how many."""

@@ -1,23 +1,31 @@
 """Slots of scheduled jobs: one runner a slot, whatever the number of replicas."""
 
+import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.tables.timing import JobRun
 
-LEASE = timedelta(minutes=30)
+LEASE = timedelta(minutes=5)  # a runner renews it every minute
 
 _runs = JobRun.__table__  # type: ignore[attr-defined]
 
 
-def claim_slot(connection: Connection, job: str, slot: str, now: datetime) -> bool:
-    """True when this caller is to run the slot: nobody has, or whoever had it died before the end."""
+def claim_slot(connection: Connection, job: str, slot: str, now: datetime) -> str | None:
+    """The claim's token when this caller is to run the slot, else None.
+
+    It is when nobody has run it, or whoever had claimed it died or failed before the end.
+    """
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    token = secrets.token_hex(8)
     mine = connection.execute(
         make(_runs)
-        .values(job=job, slot=slot, claimed_at=now, leased_until=now + LEASE, outcome="")
+        .values(
+            job=job, slot=slot, claimed_at=now, leased_until=now + LEASE, outcome="", owner=token
+        )
         .on_conflict_do_nothing(index_elements=["job", "slot"])
         .returning(_runs.c.id)
     ).first()
@@ -26,30 +34,41 @@ def claim_slot(connection: Connection, job: str, slot: str, now: datetime) -> bo
             update(_runs)
             .where(_runs.c.job == job, _runs.c.slot == slot)
             .where(_runs.c.finished_at.is_(None), _runs.c.leased_until < now)
-            .values(claimed_at=now, leased_until=now + LEASE)
+            .values(claimed_at=now, leased_until=now + LEASE, owner=token)
             .returning(_runs.c.id)
         ).first()
-    return mine is not None
+    return token if mine is not None else None
 
 
-def finish_slot(connection: Connection, job: str, slot: str, now: datetime, outcome: str) -> None:
+def hold_slot(connection: Connection, token: str, now: datetime) -> bool:
+    """Renews the lease of a run that goes on. False: it is no longer this runner's."""
+    return _change(connection, token, leased_until=now + LEASE)
+
+
+def finish_slot(connection: Connection, token: str, now: datetime, outcome: str) -> None:
     """The slot is done and is not run again."""
-    connection.execute(
-        update(_runs)
-        .where(_runs.c.job == job, _runs.c.slot == slot)
-        .values(finished_at=now, outcome=outcome)
-    )
+    _change(connection, token, finished_at=now, outcome=outcome)
 
 
-def release_slot(
-    connection: Connection, job: str, slot: str, again: datetime, outcome: str
-) -> None:
+def release_slot(connection: Connection, token: str, again: datetime, outcome: str) -> None:
     """The run failed: the slot may be claimed again from ``again`` on."""
-    connection.execute(
+    _change(connection, token, leased_until=again, outcome=outcome)
+
+
+def _change(connection: Connection, token: str, **values: Any) -> bool:
+    changed = connection.execute(
         update(_runs)
-        .where(_runs.c.job == job, _runs.c.slot == slot)
-        .values(leased_until=again, outcome=outcome)
-    )
+        .where(_runs.c.owner == token, _runs.c.finished_at.is_(None))
+        .values(**values)
+        .returning(_runs.c.id)
+    ).first()
+    return changed is not None
+
+
+def ever_finished(connection: Connection, job: str) -> bool:
+    """Whether any run of the job came to its end."""
+    query = select(_runs.c.id).where(_runs.c.job == job, _runs.c.finished_at.is_not(None)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def last_outcome(connection: Connection, job: str) -> tuple[str, datetime | None, str] | None:

@@ -17,13 +17,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 T = TypeVar("T")
+
+_AGAIN = ("40P01", "40001")  # PostgreSQL: deadlock detected, serialization failure
 
 _Work = tuple[Callable[[Connection], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 
 TOGETHER = 32  # works of one commit on SQLite, at most
+_NO_URL = "DATABASE_URL is not a database URL; write sqlite:///sandrail.db or postgresql://user@host/name."
 POOL = 8  # threads, and so connections, on PostgreSQL
 
 
@@ -35,12 +38,15 @@ def driver_url(text: str) -> URL:
     """The URL as people write it with the driver that we use. Raises DatabaseUrlError with a sentence."""
     try:
         url = make_url(text)
-    except ArgumentError:
-        raise DatabaseUrlError(
-            "DATABASE_URL is not a database URL; write sqlite:///sandrail.db or postgresql://user@host/name."
-        ) from None
+    except (ArgumentError, ValueError):
+        raise DatabaseUrlError(_NO_URL) from None
     base = url.drivername.partition("+")[0]
     if base == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise DatabaseUrlError(
+                "DATABASE_URL needs a file: the bot's threads cannot share a database in memory; "
+                "write sqlite:///sandrail.db."
+            )
         return url.set(drivername="sqlite+pysqlite")
     if base in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -58,14 +64,25 @@ class Database:
         self._lock = threading.Lock()
         self._queue: deque[_Work] = deque()
         if self.is_sqlite:
-            if self.url.database and self.url.database != ":memory:":
-                Path(self.url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(self.url.database or "").parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DatabaseUrlError(
+                    f"DATABASE_URL names the folder {folder}, which cannot be made: {error.strerror}."
+                ) from None
             self.writer = _sqlite(self.url, size=1)
             self.reader = _sqlite(self.url, size=4)
         else:
-            self.writer = self.reader = create_engine(
-                self.url, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_timeout=30
-            )
+            try:
+                self.writer = self.reader = create_engine(
+                    self.url, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_timeout=30
+                )
+            except ModuleNotFoundError:
+                raise DatabaseUrlError(
+                    "DATABASE_URL names PostgreSQL, whose driver is not installed; "
+                    "install it with: .venv/bin/pip install -e '.[postgres]'"
+                ) from None
         writers = 1 if self.is_sqlite else POOL
         self.write_threads = ThreadPoolExecutor(writers, thread_name_prefix="sandrail-write")
         self._read_threads = ThreadPoolExecutor(4, thread_name_prefix="sandrail-read")
@@ -97,15 +114,26 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         if not self.is_sqlite:
-            return await loop.run_in_executor(self.write_threads, self._alone, work)
+            return await loop.run_in_executor(self.write_threads, self.transact, work)
         done: asyncio.Future[T] = loop.create_future()
         self._queue.append((work, done, loop))
         self.write_threads.submit(self._together)
         return await done
 
-    def _alone(self, work: Callable[[Connection], T]) -> T:
-        with self.write() as connection:
-            return work(connection)
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` in one transaction and returns its result; blocks.
+
+        When PostgreSQL ends it because of a deadlock, it is run again: ``work`` must have no effect
+        outside the database.
+        """
+        for last in (False, False, True):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except OperationalError as error:
+                if last or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _together(self) -> None:
         """In the writing thread: all that waits, up to a limit, in one commit."""
@@ -114,18 +142,18 @@ class Database:
             works.append(self._queue.popleft())
         if not works:
             return
-        outcomes: list[tuple[Any, Exception | None]] = []
+        outcomes: list[tuple[Any, BaseException | None]] = []
         try:
             with self.write() as connection:
                 for work, _, _ in works:
                     connection.exec_driver_sql("SAVEPOINT work")
                     try:
                         outcomes.append((work(connection), None))
-                    except Exception as error:
+                    except BaseException as error:
                         connection.exec_driver_sql("ROLLBACK TO work")
                         outcomes.append((None, error))
                     connection.exec_driver_sql("RELEASE work")
-        except Exception as error:  # the commit failed: nothing of it happened
+        except BaseException as error:  # the commit failed: nothing of it happened
             outcomes = [(None, error)] * len(works)
         for (_, done, loop), (result, failure) in zip(works, outcomes, strict=True):
             with contextlib.suppress(RuntimeError):  # the loop that asked is closed
@@ -148,7 +176,7 @@ class Database:
         self.reader.dispose()
 
 
-def _tell(done: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+def _tell(done: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
     if done.done():
         return  # whoever asked was cancelled
     if error is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, false, func, insert, or_, select, update
 
 from storage.tables.delivery import MessageRef, Outbox
 
@@ -97,13 +97,21 @@ def ref_of(connection: Connection, message_key: str) -> Ref | None:
 
 
 def claim(
-    connection: Connection, now: datetime, busy: Iterable[str] = (), limit: int = 20
+    connection: Connection,
+    now: datetime,
+    surfaces: Iterable[str],
+    busy: Iterable[str] = (),
+    limit: int = 20,
 ) -> list[Claimed]:
-    """Leases the oldest row of each free lane that is due; ``busy`` lanes are left alone."""
+    """Leases the oldest row of each free lane that is due; ``busy`` lanes are left alone.
+
+    Only lanes of the ``surfaces`` that run here and are accepted: what is for others waits for them.
+    """
     _merge_edits(connection)
+    mine = or_(false(), *(_outbox.c.lane.startswith(f"{s}:", autoescape=True) for s in surfaces))
     heads = (
         select(func.min(_outbox.c.id))
-        .where(_outbox.c.state.in_(("waiting", "sending")))
+        .where(_outbox.c.state.in_(("waiting", "sending")), mine)
         .where(_outbox.c.lane.not_in(list(busy)))
         .group_by(_outbox.c.lane)
     )
@@ -124,7 +132,12 @@ def claim(
             update(_outbox)
             .where(_outbox.c.id == row.id, _outbox.c.state == row.state)
             .where(_outbox.c.attempts == row.attempts)
-            .values(state="sending", leased_until=now + LEASE, attempts=row.attempts + 1)
+            .values(
+                state="sending",
+                leased_until=now + LEASE,
+                attempts=row.attempts + 1,
+                maybe_sent=row.maybe_sent or row.state == "sending",
+            )
             .returning(_outbox.c.id)
         ).first()
         if won is not None:
@@ -137,16 +150,13 @@ def claim(
                     place=row.place,
                     content=row.content,
                     attempts=row.attempts + 1,
-                    maybe_sent=row.state == "sending" or row.reason == LOST,
+                    maybe_sent=row.state == "sending" or row.maybe_sent,
                     created_at=row.created_at,
                     ref=ref_of(connection, row.message_key),
                     thread=ref_of(connection, row.thread_key) if row.thread_key else None,
                 )
             )
     return claimed
-
-
-LOST = "the answer was lost"
 
 
 def _merge_edits(connection: Connection) -> None:
@@ -167,11 +177,8 @@ def _merge_edits(connection: Connection) -> None:
 
 def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> None:
     """Records that the row was sent and where the message stands (an edit may have moved it)."""
-    connection.execute(
-        update(_outbox)
-        .where(_outbox.c.id == claimed.id)
-        .values(state="sent", leased_until=None, reason="")
-    )
+    if not _settle(connection, claimed, state="sent", reason=""):
+        return  # the lease ran out meanwhile: whoever has it now finds the message and records it
     values = {
         "surface": ref.surface,
         "tenant": ref.tenant,
@@ -190,22 +197,38 @@ def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> N
         connection.execute(insert(_refs).values(message_key=claimed.message_key, **values))
 
 
-def try_again(connection: Connection, claimed: Claimed, not_before: datetime, reason: str) -> None:
-    """Gives the row back; its lane waits for it so that the order is kept."""
-    connection.execute(
-        update(_outbox)
-        .where(_outbox.c.id == claimed.id)
-        .values(state="waiting", leased_until=None, not_before=not_before, reason=reason)
+def try_again(
+    connection: Connection, claimed: Claimed, not_before: datetime, reason: str, *, lost: bool
+) -> None:
+    """Gives the row back; its lane waits for it so that the order is kept.
+
+    ``lost``: it may have been sent. That is never forgotten: it is asked for before it is sent again.
+    """
+    _settle(
+        connection,
+        claimed,
+        state="waiting",
+        not_before=not_before,
+        reason=reason,
+        maybe_sent=claimed.maybe_sent or lost,
     )
 
 
 def give_up(connection: Connection, claimed: Claimed, reason: str) -> None:
     """The dead letter: kept with its reason, no longer in its lane's way."""
-    connection.execute(
+    _settle(connection, claimed, state="dead", reason=reason)
+
+
+def _settle(connection: Connection, claimed: Claimed, **values: Any) -> bool:
+    """Ends a lease, if it is still the sender's."""
+    mine = connection.execute(
         update(_outbox)
-        .where(_outbox.c.id == claimed.id)
-        .values(state="dead", leased_until=None, reason=reason)
-    )
+        .where(_outbox.c.id == claimed.id, _outbox.c.state == "sending")
+        .where(_outbox.c.attempts == claimed.attempts)
+        .values(leased_until=None, **values)
+        .returning(_outbox.c.id)
+    ).first()
+    return mine is not None
 
 
 def dead_letters(connection: Connection) -> list[tuple[int, str, str]]:

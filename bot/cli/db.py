@@ -15,7 +15,7 @@ def _db() -> None:
 @db_app.command("upgrade")
 def upgrade_command() -> None:
     """Migrates the database to this version."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError
 
     from storage.database import Database, DatabaseUrlError
     from storage.migrate import HEAD, is_current, upgrade
@@ -30,7 +30,7 @@ def upgrade_command() -> None:
             return
         upgrade(database)
         out.print(f"The database is migrated to {HEAD}.")
-    except OperationalError as error:
-        raise fail(f"The database cannot be reached: {str(error.orig).splitlines()[0]}") from None
+    except DBAPIError as error:
+        raise fail(f"The database cannot be used: {str(error.orig).splitlines()[0]}") from None
     finally:
         database.close()

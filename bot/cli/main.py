@@ -1,5 +1,7 @@
 """``sandrail``: the command line. Exit code 0 done, 1 refused or failed with one clear line, 2 wrong usage."""
 
+import sys
+
 import typer
 
 from bot.cli.audit import audit_app
@@ -11,6 +13,7 @@ from bot.cli.ingest import ingest_command
 from bot.cli.run import run_command
 from bot.cli.sample import sample_command
 from bot.cli.score import score_command
+from bot.cli.start import err
 
 app = typer.Typer(
     name="sandrail",
@@ -31,5 +34,14 @@ app.add_typer(db_app, name="db")
 
 
 def main() -> None:
-    """The console script's entry."""
-    app()
+    """The console script's entry. What the machine refuses is one line, not a traceback."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        app()
+    except (OSError, OverflowError, RecursionError, SQLAlchemyError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
+        err.print(f"{type(error).__name__}: {reason[0]}", markup=False, style="red", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

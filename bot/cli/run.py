@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import signal
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ def run_command(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("handlers.daily").setLevel(logging.WARNING)  # the scheduler says it
     for noisy in ("alembic", "apscheduler", "matplotlib", "slack_bolt"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with started(config) as start:
@@ -32,37 +35,32 @@ def run_command(
 
 
 def _serve(start: Start) -> None:
-    from bot.application import put_together, serve
-    from storage import spend
+    from bot.application import open_port, put_together, serve
 
     try:
         application = put_together(start.settings, start.loaded, start.database)
+        port = open_port(start.settings)
     except SettingsError as error:
         raise fail(str(error)) from None
-    with start.database.read() as connection:
-        first = not spend.has_bill(connection)
-    if first:
-        _first_start(start, application.first_round)
+    with port:
+        if application.is_new():
+            _first_start(start, application.first_round)
 
-    def tell(address: str) -> None:
-        if start.settings.slack is None:
-            out.print(f"\nThe console is at [bold]{address}[/bold]  (Ctrl-C stops it)")
-        else:
-            how = "Socket Mode" if start.settings.slack.app_token else f"{address}/slack/events"
-            out.print(f"\nSlack is served by {how}  (Ctrl-C stops it)")
+        def tell(address: str) -> None:
+            if start.settings.slack is None:
+                out.print(f"\nThe console is at [bold]{address}[/bold]  (Ctrl-C stops it)")
+            else:
+                how = "Socket Mode" if start.settings.slack.app_token else f"{address}/slack/events"
+                out.print(f"\nSlack is served by {how}  (Ctrl-C stops it)")
 
-    try:
-        asyncio.run(serve(application, tell))
-    except SettingsError as error:
-        raise fail(str(error)) from None
-    except OSError as error:
-        raise fail(
-            f"Port {start.settings.port} cannot be opened ({error.strerror}); "
-            "stop what uses it, or set PORT to another."
-        ) from None
+        try:
+            asyncio.run(serve(application, port, tell))
+        except SettingsError as error:
+            raise fail(str(error)) from None
+        out.print("Stopped.")
 
 
-def _first_start(start: Start, first_round: Callable[[Report], Round]) -> None:
+def _first_start(start: Start, first_round: Callable[[Report], Round | None]) -> None:
     """Writes the sample when the policy has one, reads the bill, finds and posts; with a progress bar."""
     from bot.kernel import utc_now
     from storage.bills.errors import BillError
@@ -90,8 +88,13 @@ def _first_start(start: Start, first_round: Callable[[Report], Round]) -> None:
                 until=today - timedelta(days=1),
                 progress=lambda _, done, total: progress("Writing the sample bill", done / total),
             )
+        # a stop in the middle must reach the code that gives the slot back
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             done = first_round(progress)
-        except BillError as error:
+        except (BillError, SettingsError, LookupError) as error:
             raise fail(str(error)) from None
-    out.print(str(done), markup=False)
+    if done is None:
+        out.print("Another process is reading the bill; its alerts follow.")
+    else:
+        out.print(str(done), markup=False)

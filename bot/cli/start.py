@@ -60,14 +60,11 @@ def started(config: Path | None = None) -> Iterator[Start]:
     except DatabaseUrlError as error:
         raise fail(str(error)) from None
     try:
-        from sqlalchemy.exc import OperationalError
-
         try:
             upgrade(database)
-        except OperationalError as error:
-            raise fail(
-                f"The database cannot be reached: {str(error.orig).splitlines()[0]}"
-            ) from None
+        except DBAPIError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise fail(f"The database cannot be used: {reason}") from None
         yield Start(found, loaded, database)
     finally:
         database.close()

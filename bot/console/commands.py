@@ -1,4 +1,4 @@
-"""What someone types: the command's first word and the rest, and what to offer while it is being typed."""
+"""What someone types and presses: a command's words, what to offer meanwhile, who may use what."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,6 +33,11 @@ def offered(policy: Policy) -> list[dict[str, Any]]:
         }
         for r in router.registered("command")
     ]
+
+
+def pressed(policy: Policy) -> dict[str, list[str]]:
+    """The roles that may use each button, by its action: the page says so before somebody presses."""
+    return {r.name: list(roles_that_may(policy, r.permission)) for r in router.registered("press")}
 
 
 def words(policy: Policy, billed: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

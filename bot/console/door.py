@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from bot.console import commands
+from bot.console import commands, notes
 from bot.console.assets import Assets, cached
 from bot.console.gate import Gate, refuse
 from bot.console.live import Live, mark_text
@@ -49,6 +49,11 @@ class _Typed(_Asked):
     text: str = Field(max_length=1000)
 
 
+class _Written(_Asked):
+    thread: int = Field(ge=1, lt=10**9)
+    text: str = Field(max_length=10 * notes.LONGEST)
+
+
 _T = TypeVar("_T", bound=_Asked)
 
 
@@ -76,6 +81,7 @@ def add_routes(app: web.Application, surface: ConsoleSurface, kernel: Kernel) ->
     app.router.add_post(f"{API}/press", gate.act(door.press))
     app.router.add_post(f"{API}/submission", gate.act(door.submission))
     app.router.add_post(f"{API}/command", gate.act(door.command))
+    app.router.add_post(f"{API}/note", gate.act(door.note))
 
 
 class _Door:
@@ -104,9 +110,11 @@ class _Door:
                 "workspace": {
                     "name": policy.workspace.name,
                     "time_zone": policy.workspace.time_zone,
+                    "channel": policy.alerts.default,
                 },
                 "personas": [self._persona(p) for p in policy.people],
                 "commands": commands.offered(policy),
+                "presses": commands.pressed(policy),
                 "since": mark_text(mark),
             }
         )
@@ -208,6 +216,35 @@ class _Door:
         name, rest = commands.split(asked.text)
         return await self._answer(asked, "command", name, {"text": rest})
 
+    async def note(self, request: web.Request) -> web.Response:
+        """POST note: what a person writes in a thread; nobody but the console keeps or reads it."""
+        asked = await _read(request, _Written)
+        if isinstance(asked, web.Response):
+            return asked
+        person = self._who(asked)
+        if isinstance(person, web.Response):
+            return person
+        kept = await self._surface.note(
+            channel=asked.channel,
+            root_id=asked.thread,
+            person=person,
+            delivery_id=asked.delivery_id,
+            written=asked.text,
+        )
+        if isinstance(kept, str):
+            return refuse(422, kept, notes.WORDS[kept])
+        return _json({"id": kept})
+
+    def _who(self, asked: _Asked) -> Person | web.Response:
+        """The persona, in a channel that there is; else what is wrong."""
+        people = self._kernel.loaded.policy.people
+        person = next((p for p in people if p.email == asked.person), None)
+        if person is None:
+            return refuse(422, "person", f"The policy's people do not include {asked.person}.")
+        if self._surface.place(asked.channel) is None:
+            return refuse(422, "channel", f"There is no channel called {asked.channel}.")
+        return person
+
     async def _answer(
         self,
         asked: _Asked,
@@ -218,13 +255,9 @@ class _Door:
         subject: str = "",
         version: int = 1,
     ) -> web.Response:
-        person = next(
-            (p for p in self._kernel.loaded.policy.people if p.email == asked.person), None
-        )
-        if person is None:
-            return refuse(422, "person", f"The policy's people do not include {asked.person}.")
-        if self._surface.place(asked.channel) is None:
-            return refuse(422, "channel", f"There is no channel called {asked.channel}.")
+        person = self._who(asked)
+        if isinstance(person, web.Response):
+            return person
         reply = await self._kernel.answer(
             Interaction(
                 delivery_id=f"{person.email}:{asked.delivery_id}",
@@ -257,11 +290,14 @@ class _Door:
         )
 
     def _persona(self, person: Person) -> dict[str, Any]:
-        roles = roles_of(self._kernel.loaded.policy, person.email)
+        policy = self._kernel.loaded.policy
+        roles = roles_of(policy, person.email)
+        team = policy.teams.get(person.team) if person.team else None
         return {
             "person": person.email,
             "name": person.name,
             "team": person.team,
+            "channel": team.channel if team else None,
             "roles": [r for r in ROLES if r in roles],
         }
 
@@ -294,12 +330,19 @@ def _number(request: web.Request, name: str) -> int | None:
 
 async def _read(request: web.Request, model: type[_T]) -> _T | web.Response:
     try:
-        return model.model_validate(json.loads(await request.text()))
-    except (ValueError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        where = ".".join(str(p) for p in first["loc"]) if first else "the body"
-        said = first["msg"] if first else "it is not JSON"
-        return refuse(422, "unreadable", f"The request cannot be read: {where}: {said}.")
+        given = json.loads(await request.text())
+    except LookupError:
+        return refuse(400, "unreadable", "The request cannot be read: its charset is not known.")
+    except RecursionError:
+        return refuse(400, "unreadable", "The request cannot be read: it is nested too deeply.")
+    except ValueError:  # no UTF-8, no JSON
+        return refuse(400, "unreadable", "The request cannot be read: it is not JSON.")
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or "the body"
+        return refuse(422, "unreadable", f"The request cannot be read: {where}: {first['msg']}.")
 
 
 async def _picture(request: web.Request, band: Band) -> web.Response:

@@ -4,6 +4,7 @@ import hashlib
 from collections import OrderedDict
 from typing import Any
 
+from bot.console.notes import author_of
 from handlers.conversation import Band, Message, Private
 from handlers.router import AnyReply
 from storage.console import Kept
@@ -45,6 +46,7 @@ def message_json(kept: Kept) -> dict[str, Any]:
         "replies": kept.replies,
         "last_reply_at": kept.last_reply_at.isoformat() if kept.last_reply_at else None,
         "content": kept.content,
+        "author": author_of(kept.content),
         "charts": {
             str(i): f"{API}/messages/{kept.id}/charts/{i}?r={kept.revision}"
             for i, block in enumerate(blocks)

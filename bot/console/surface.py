@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from bot.console import notes
 from bot.surface import Undeliverable
+from guardrails.policy.people import Person
 from handlers.conversation import Message, Place
 from storage import console
 from storage.database import Database
@@ -86,6 +88,25 @@ class ConsoleSurface:
         """The message with our ``key``, whenever it was posted."""
         kept = await self.database.in_read(lambda c: console.by_key(c, key))
         return None if kept is None else _ref(kept.channel, kept.id, kept.thread_id)
+
+    async def note(
+        self, *, channel: str, root_id: int, person: Person, delivery_id: str, written: str
+    ) -> int | notes.Why:
+        """Keeps what a person wrote in a thread; returns its id, or why it was not kept."""
+        kept = await self.database.in_write(
+            lambda c: notes.keep(
+                c,
+                channel=channel,
+                root_id=root_id,
+                person=person,
+                delivery_id=delivery_id,
+                written=written,
+                now=self._clock(),
+            )
+        )
+        if isinstance(kept, int):
+            self.notify()
+        return kept
 
     def _root(self, connection: Connection, thread: Ref | None) -> int | None:
         if thread is None:

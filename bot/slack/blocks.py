@@ -56,9 +56,13 @@ def render(
     message: Message,
     accounts: Accounts | None = None,
     pictures: Pictures | None = None,
+    blocks: int = limits.BLOCKS,
 ) -> Rendered:
-    """The message as Slack takes it; mentions of unknown accounts and bands without a picture in words."""
-    room = _Room(accounts or {}, pictures or {}, limits.BLOCKS - 1, limits.MESSAGE - 200)
+    """The message as Slack takes it; mentions of unknown accounts and bands without a picture in words.
+
+    ``blocks`` is how many there may be: a home tab takes :data:`bot.slack.limits.HOME_BLOCKS`.
+    """
+    room = _Room(accounts or {}, pictures or {}, blocks - 1, limits.MESSAGE - 200)
     summary = clip(clean(message.summary).strip(), limits.TEXT, lambda s: size(escape(s)))
     reserved = _reserve(message, room)
     out: list[dict[str, Any]] = []

@@ -15,21 +15,19 @@ from slack_bolt.response import BoltResponse
 from bot.kernel import Kernel
 from bot.settings import SettingsError
 from bot.slack import forms, guard
+from bot.slack.home import Home
 from bot.slack.listeners import bolt_app
 from bot.slack.payloads import Asked
-from bot.slack.private import Private
+from bot.slack.private import Private, spoken
 from bot.slack.surface import SlackSurface
 from bot.surface import DeliveryError
 from handlers.conversation import (
     Done,
     FieldErrors,
     Form,
-    Message,
     OpenForm,
     Refused,
-    said,
 )
-from handlers.conversation import Private as PrivateReply
 from handlers.router import AnyReply
 
 log = logging.getLogger(__name__)
@@ -65,6 +63,7 @@ class Door:
         self._surface = surface
         self._kernel = kernel
         self._private = Private(surface)
+        self._home = Home(surface, self._reply)
         self._bolt = bolt_app(surface, self.take, self._gone)
         self._socket: Any = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -87,9 +86,13 @@ class Door:
         if self._socket is not None:
             await self._socket.close_async()
             self._socket = None
-        pending = [t for t in self._tasks if not t.done()]
-        if pending:
-            await asyncio.wait(pending, timeout=5)
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=5)
+        await self._private.settle()
+
+    async def settle(self) -> None:
+        """Waits for private answers and home tabs that are still on their way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._private.settle()
 
     # --- HTTP -------------------------------------------------------------------------------------
@@ -129,6 +132,9 @@ class Door:
 
     async def take(self, asked: Asked) -> BoltResponse:
         """Has it handled and answers Slack in time; what takes longer is answered privately later."""
+        if asked.kind == "home":
+            self._keep(self._home.show(asked))
+            return BoltResponse(status=200, body="")
         work = asyncio.create_task(self._reply(asked))
         await asyncio.wait({work}, timeout=PATIENCE)
         if work.done():
@@ -138,7 +144,7 @@ class Door:
         return BoltResponse(status=200, body="")
 
     async def _late(self, asked: Asked, work: "asyncio.Task[AnyReply]") -> None:
-        message = _sentence(await work)
+        message = spoken(await work)
         if message is not None:
             self._private.later(asked, message)
 
@@ -146,6 +152,8 @@ class Door:
         try:
             actor = await self._surface.people.actor(asked.user, asked.user_name)
             reply = await self._kernel.answer(asked.interaction(actor, self._surface.tenant))
+            if asked.at_home and not isinstance(reply, OpenForm | FieldErrors):
+                self._keep(self._home.show(asked))  # the page shows the outcome
             if isinstance(reply, OpenForm) and asked.kind != "submission":
                 return await self._open(asked, reply.form)
         except Exception:
@@ -185,7 +193,7 @@ class Door:
     async def _answer(self, asked: Asked, reply: AnyReply) -> BoltResponse:
         if asked.kind == "submission":
             return await self._after_form(asked, reply)
-        message = _sentence(reply)
+        message = spoken(reply)
         if message is None:
             return BoltResponse(status=200, body="")
         if asked.kind == "command" and asked.response_url:
@@ -201,7 +209,7 @@ class Door:
         if isinstance(reply, OpenForm):
             view = forms.view(reply.form, asked.opened)
             return _json({"response_action": "update", "view": view})
-        message = _sentence(reply)
+        message = spoken(reply)
         if message is None:
             return BoltResponse(status=200, body="")
         if isinstance(reply, Done) and asked.channel:
@@ -223,21 +231,6 @@ class Door:
 
 
 Take = Callable[[Asked], Awaitable[BoltResponse]]
-
-
-def _sentence(reply: AnyReply) -> Message | None:
-    """What a reply says privately; None when it says nothing."""
-    match reply:
-        case Done(note=note):
-            return said(note) if note.strip() else None
-        case PrivateReply(message=message):
-            return message
-        case Refused(sentence=sentence):
-            return said(sentence)
-        case FieldErrors(errors=errors):
-            return said(" ".join(errors.values()))
-        case OpenForm():
-            return None
 
 
 async def _read(request: web.Request) -> bytes | None:

@@ -71,6 +71,11 @@ def view(form: Form, opened: Opened, accounts: Accounts | None = None) -> dict[s
     }
 
 
+def home(said: Rendered) -> dict[str, Any]:
+    """A person's own page: the app's home tab, with its buttons."""
+    return {"type": "home", "blocks": said.blocks}
+
+
 def notice(title: str, said: Rendered) -> dict[str, Any]:
     """A modal that only says something: a refusal, or an answer, after a submission."""
     return {

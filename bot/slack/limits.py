@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 BLOCKS = 50
+HOME_BLOCKS = 100
 MESSAGE = (
     12_000  # Slack refuses at about 13,200 (msg_blocks_too_long); the rest is for its own count
 )

@@ -15,6 +15,7 @@ from bot.slack.payloads import (
     Asked,
     PayloadError,
     from_command,
+    from_home,
     from_mention,
     from_press,
     from_submission,
@@ -62,14 +63,16 @@ def bolt_app(surface: SlackSurface, take: Take, gone: Gone) -> AsyncApp:
 
 
 def _listen(app: AsyncApp, surface: SlackSurface, take: Take, gone: Gone) -> None:
-    def heard(read: Callable[[dict[str, Any]], Asked]) -> Callable[..., Awaitable[BoltResponse]]:
+    def heard(
+        read: Callable[[dict[str, Any]], Asked | None],
+    ) -> Callable[..., Awaitable[BoltResponse]]:
         async def listener(body: dict[str, Any]) -> BoltResponse:
             try:
                 asked = read(body)
             except PayloadError as error:
                 log.warning("a payload of Slack cannot be used: %s", error)
                 return BoltResponse(status=200, body="")
-            return await take(asked)
+            return await take(asked) if asked is not None else BoltResponse(status=200, body="")
 
         return listener
 
@@ -89,6 +92,7 @@ def _listen(app: AsyncApp, surface: SlackSurface, take: Take, gone: Gone) -> Non
     app.view_submission(_ANY)(heard(from_submission))
     app.command(_ANY)(heard(from_command))
     app.event("app_mention")(heard(lambda body: from_mention(body, surface.bot_user)))
+    app.event("app_home_opened")(heard(from_home))
     app.event("app_uninstalled")(uninstalled)
     app.event("tokens_revoked")(uninstalled)
     app.event(_ANY)(nothing)

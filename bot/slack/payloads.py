@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ class Asked:
     trigger: str = ""
     response_url: str = ""
     fields: tuple[str, ...] = ()
+    installed: str = ""  # the workspace or organisation whose installation this came through
 
     def interaction(self, actor: Actor, tenant: str) -> Interaction:
         """The same for a handler."""
@@ -45,6 +47,26 @@ class Asked:
             inputs=self.inputs,
             actor=actor,
             place=Place(surface="slack", tenant=tenant, channel=self.channel, thread=self.thread),
+        )
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it was done on the person's own page: everything else has a channel."""
+        return self.kind in ("press", "submission") and not self.channel
+
+    def look(self) -> "Asked":
+        """The same person looking at their own page now.
+
+        Each look is a delivery of its own: looking changes nothing, and the page that was stored with an event
+        that Slack sends again would show roles and decisions of then.
+        """
+        return Asked(
+            kind="home",
+            name="home",
+            delivery_id=f"home-{secrets.token_hex(16)}",
+            user=self.user,
+            user_name=self.user_name,
+            installed=self.installed,
         )
 
     @property
@@ -81,6 +103,7 @@ def from_press(body: dict[str, Any]) -> Asked:
         thread=str(thread) if thread else None,
         trigger=str(body.get("trigger_id") or ""),
         response_url=str(body.get("response_url") or ""),
+        installed=installed(body),
     )
 
 
@@ -104,6 +127,7 @@ def from_submission(body: dict[str, Any]) -> Asked:
         thread=form.opened.thread,
         trigger=str(body.get("trigger_id") or ""),
         fields=form.fields,
+        installed=installed(body),
     )
 
 
@@ -119,6 +143,7 @@ def from_command(body: dict[str, Any]) -> Asked:
         channel=str(body.get("channel_id") or ""),
         trigger=str(body.get("trigger_id") or ""),
         response_url=str(body.get("response_url") or ""),
+        installed=installed(body),
     )
 
 
@@ -139,7 +164,33 @@ def from_mention(body: dict[str, Any], bot_user: str) -> Asked:
         inputs={"text": rest.strip()},
         channel=str(event.get("channel") or ""),
         thread=str(thread) if thread else None,
+        installed=installed(body),
     )
+
+
+def from_home(body: dict[str, Any]) -> Asked | None:
+    """An ``app_home_opened`` event: someone looks at their own page. None for the app's other tabs."""
+    event = _dict(body, "event")
+    if event.get("tab") != "home":
+        return None
+    user = _required(event, "user")
+    return Asked("home", "home", "", user, "", installed=installed(body)).look()
+
+
+def installed(body: dict[str, Any]) -> str:
+    """The installation that a payload came through: an organisation's id when it covers all of it, else the
+    workspace's. An event that several installations may see says which in its ``authorizations``.
+    """
+    authorizations = body.get("authorizations")
+    said = body
+    if isinstance(authorizations, list) and authorizations and isinstance(authorizations[0], dict):
+        said = authorizations[0]
+    team, enterprise = _dict(said, "team"), _dict(said, "enterprise")
+    if str(said.get("is_enterprise_install")).lower() == "true":
+        found = said.get("enterprise_id") or enterprise.get("id")
+    else:
+        found = said.get("team_id") or team.get("id") or _dict(said, "user").get("team_id")
+    return str(found or "")
 
 
 def typed(text: str) -> str:

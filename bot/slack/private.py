@@ -13,12 +13,29 @@ from bot.slack.forms import notice
 from bot.slack.payloads import Asked
 from bot.slack.surface import SlackSurface
 from bot.surface import DeliveryError
-from handlers.conversation import Message
+from handlers.conversation import Done, FieldErrors, Message, OpenForm, Refused, said
+from handlers.conversation import Private as PrivateReply
+from handlers.router import AnyReply
 
 log = logging.getLogger(__name__)
 
 HOST = "hooks.slack.com"
 _REMEMBERED = 5000
+
+
+def spoken(reply: AnyReply) -> Message | None:
+    """What a reply says privately; None when it says nothing."""
+    match reply:
+        case Done(note=note):
+            return said(note) if note.strip() else None
+        case PrivateReply(message=message):
+            return message
+        case Refused(sentence=sentence):
+            return said(sentence)
+        case FieldErrors(errors=errors):
+            return said(" ".join(errors.values()))
+        case OpenForm():
+            return None
 
 
 def allowed(url: str, api_url: str) -> bool:
@@ -67,14 +84,14 @@ class Private:
 
     async def _say(self, asked: Asked, message: Message) -> None:
         try:
-            said = await self.rendered(message)
-            if asked.response_url and await self._respond(asked, said):
+            shown = await self.rendered(message)
+            if asked.response_url and await self._respond(asked, shown):
                 return
-            if asked.channel and await self._ephemeral(asked, said):
+            if asked.channel and await self._ephemeral(asked, shown):
                 return
             if asked.trigger and asked.kind != "submission":
                 await self._surface.calls.write(
-                    "views.open", trigger_id=asked.trigger, view=notice("Sandrail", said)
+                    "views.open", trigger_id=asked.trigger, view=notice("Sandrail", shown)
                 )
                 return
             log.error("a private answer reached nobody")
@@ -83,14 +100,14 @@ class Private:
         except Exception:
             log.exception("a private answer was not delivered")
 
-    async def _respond(self, asked: Asked, said: Rendered) -> bool:
+    async def _respond(self, asked: Asked, shown: Rendered) -> bool:
         if not allowed(asked.response_url, self._surface.settings.api_url):
             log.error("a response_url does not lead to Slack; it is not used")
             return False
         body: dict[str, Any] = {
             "response_type": "ephemeral",
             "replace_original": False,
-            **said.as_arguments(),
+            **shown.as_arguments(),
         }
         if asked.thread:
             body["thread_ts"] = asked.thread
@@ -106,14 +123,14 @@ class Private:
             log.warning("a response_url did not answer: %s", type(error).__name__)
         return False
 
-    async def _ephemeral(self, asked: Asked, said: Rendered) -> bool:
+    async def _ephemeral(self, asked: Asked, shown: Rendered) -> bool:
         try:
             await self._surface.calls.write(
                 "chat.postEphemeral",
                 channel=asked.channel,
                 user=asked.user,
                 thread_ts=asked.thread,
-                **said.as_arguments(),
+                **shown.as_arguments(),
             )
         except DeliveryError as error:
             log.warning("a private answer in the channel failed: %s", error.reason)

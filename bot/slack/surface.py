@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.settings import SlackSettings
+from bot.slack import limits
 from bot.slack.blocks import Rendered, render
 from bot.slack.calls import Answer, Calls, sign_in
 from bot.slack.errors import BLOCKS, CLOSED, MOVED, SlackRefused, mended
@@ -170,11 +171,13 @@ class SlackSurface:
 
     # --- how --------------------------------------------------------------------------------------
 
-    async def render(self, message: Message, *, pictures: bool = True) -> Rendered:
+    async def render(
+        self, message: Message, *, pictures: bool = True, blocks: int = limits.BLOCKS
+    ) -> Rendered:
         """The message with the accounts of those it mentions and its charts as pictures."""
         accounts = await self.people.accounts(_mentioned(message))
         bands = [b for b in message.blocks if isinstance(b, Band)]
-        return render(message, accounts, await self.pictures.of(bands) if pictures else {})
+        return render(message, accounts, await self.pictures.of(bands) if pictures else {}, blocks)
 
     async def _post(self, channel: str, key: str, message: Message, root: str | None) -> Ref:
         await self._pace(channel)

@@ -19,6 +19,7 @@ class JobRun(SQLModel, table=True):
     job: str
     slot: str = Field(description="the local time it stands for, such as 2026-11-23T06:00")
     claimed_at: datetime = Field(sa_type=UtcDateTime)
+    owner: str = Field(default="", description="of the claim: whoever lost it may not finish it")
     leased_until: datetime = Field(sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     outcome: str = ""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.delivery import Delivery
-from bot.surface import AnswerLost, DeliveryError, Revoked, TryLater, Undeliverable
+from bot.surface import AnswerLost, Closed, DeliveryError, Revoked, TryLater, Undeliverable
 from handlers.conversation import Message, Place, said
 from handlers.turn import Turn
 from storage import outbox
@@ -176,7 +176,7 @@ async def test_a_sender_that_dies_is_taken_over_without_loss_or_double(
 ) -> None:
     post.say(lambda t: t.post("a", "m", said("once")))
     with post.database.write() as connection:
-        (claimed,) = outbox.claim(connection, post.clock())
+        (claimed,) = outbox.claim(connection, post.clock(), ["wall"])
     if sent_before_the_crash:
         await post.wall.post(
             Place.model_validate(claimed.place), claimed.message_key, said("once"), None
@@ -211,6 +211,83 @@ async def test_an_unknown_fault_is_tried_again_and_then_given_up(post: Post) -> 
         await post.delivery.drain()
         post.clock.now += timedelta(hours=1)
     assert post.states() == ["dead"]
+
+
+async def test_a_lost_answer_is_not_forgotten_when_asking_fails(post: Post) -> None:
+    """An answer was lost, then the platform was too busy to be asked; the third try once posted again,
+    because only the last failure was remembered."""
+    post.wall.lose_answer = True
+    post.say(lambda t: t.post("a", "m", said("once")))
+    await post.delivery.drain()
+    find, busy = post.wall.find, True
+
+    async def ask(*args: Any) -> Ref | None:
+        if busy:
+            raise TryLater("slow down", 30)
+        return await find(*args)
+
+    post.wall.find = ask  # type: ignore[method-assign]
+    post.clock.now += timedelta(minutes=5)
+    await post.delivery.drain()
+    busy = False
+    post.clock.now += timedelta(minutes=5)
+    await post.delivery.drain()
+    assert post.wall.log == ["a: once"]
+    assert post.states() == ["sent"]
+
+
+async def test_what_was_sent_but_not_recorded_is_not_sent_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record failed (the disk was full for a moment); the message once was posted a second time."""
+
+    def full(*args: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("storage.outbox.sent", full)
+    post.say(lambda t: t.post("a", "m", said("once")))
+    with pytest.raises(OSError, match="disk full"):
+        await post.delivery.drain()
+    monkeypatch.undo()
+    post.clock.now += outbox.LEASE + timedelta(seconds=1)
+    await post.delivery.drain()
+    assert post.wall.log == ["a: once"]
+    assert post.states() == ["sent"]
+
+
+async def test_waiting_does_not_kill_a_message(post: Post) -> None:
+    """A rate limit of half a minute once ended in the dead letters after fifteen rounds."""
+    post.wall.fail = lambda channel, words: TryLater("slow down", 30)
+    post.say(lambda t: t.post("a", "m", said("late")))
+    for _ in range(100):
+        await post.delivery.drain()
+        post.clock.now += timedelta(seconds=31)
+    post.wall.fail = lambda channel, words: None
+    await post.delivery.drain()
+    assert post.wall.log == ["a: late"]
+
+
+async def test_what_is_for_a_surface_that_does_not_run_here_waits_for_it(post: Post) -> None:
+    post.say(lambda t: t.post("a", "m", said("for another")))
+    elsewhere = Delivery(post.database, {}, post.clock)
+    post.clock.now += timedelta(days=2)
+    await elsewhere.drain()
+    assert post.states() == ["waiting"]
+    await post.delivery.drain()
+    assert post.wall.log == ["a: for another"]
+
+
+async def test_a_closed_channel_is_written_to_when_it_opens(post: Post) -> None:
+    """The bot was not yet invited on the first day: its alerts once were dead letters for ever."""
+    post.wall.fail = lambda channel, words: Closed("the bot is not in #a; invite it")
+    post.say(lambda t: t.post("a", "m", said("alert")))
+    post.say(lambda t: t.reply("m", "n", said("news")))
+    for _ in range(24):
+        await post.delivery.drain()
+        post.clock.now += timedelta(hours=1)
+    post.wall.fail = lambda channel, words: None
+    await post.delivery.drain()
+    assert post.wall.log == ["a: alert", "a: news"]
 
 
 async def test_what_is_rolled_back_is_never_said(post: Post) -> None:

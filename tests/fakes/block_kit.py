@@ -18,7 +18,7 @@ def size(text: str) -> int:
 
 
 def problems(blocks: Any, where: str = "message") -> list[str]:
-    """All that Slack would refuse; ``where`` is ``message`` or ``modal``."""
+    """All that Slack would refuse; ``where`` is ``message``, ``modal`` or ``home``."""
     if not isinstance(blocks, list):
         return ["blocks must be an array"]
     most = 50 if where == "message" else 100
@@ -56,6 +56,18 @@ def view_problems(view: Any) -> list[str]:
     if inputs and "submit" not in view:
         found.append("a submit is required when an input block is present")
     return found + problems(view.get("blocks"), "modal")
+
+
+def home_problems(view: Any) -> list[str]:
+    """All that Slack would refuse in a home tab."""
+    if not isinstance(view, dict) or view.get("type") != "home":
+        return ["a home tab was expected"]
+    found = [f"{k} is not for a home tab" for k in ("title", "submit", "close") if k in view]
+    if not view.get("blocks"):
+        found.append("a home tab has 1 to 100 blocks")
+    if size(view.get("private_metadata", "")) > 3000:
+        found.append("private_metadata must be less than 3001 characters")
+    return found + problems(view.get("blocks"), "home")
 
 
 def _texts(value: Any) -> Iterator[int]:

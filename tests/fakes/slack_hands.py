@@ -179,6 +179,37 @@ class Hands:
             "actions": [action],
         }
 
+    async def open_home(self, user: str, tab: str = "home", event_id: str = "Ev0HOME") -> Sent:
+        """Opens the app in the sidebar, on one of its tabs."""
+        event = {
+            "type": "app_home_opened",
+            "user": user,
+            "channel": "D0SANDRAIL",
+            "tab": tab,
+            "event_ts": self.slack.ts(),
+        }
+        body = self.event_body(event, event_id)
+        return await self.send(json.dumps(body).encode(), "application/json")
+
+    async def press_home(self, user: str, label: str, choice: str | None = None) -> Sent:
+        """Presses the button, or chooses in the menu, with that label on one's own home tab."""
+        return await self.send_payload(self.press_home_payload(user, label, choice))
+
+    def press_home_payload(
+        self, user: str, label: str, choice: str | None = None
+    ) -> dict[str, Any]:
+        """The ``block_actions`` payload of a press on the home tab: no channel, no response_url."""
+        view = self.slack.homes[user]
+        channel = next(iter(self.slack.channels))
+        payload = self.press_payload(user, channel, {"ts": "0", **view}, label, choice)
+        for key in ("channel", "message", "response_url"):
+            del payload[key]
+        return {
+            **payload,
+            "container": {"type": "view", "view_id": view["id"]},
+            "view": {**view, "team_id": self.slack.team},
+        }
+
     async def submit(self, user: str, view: dict[str, Any], **values: str) -> Sent:
         """Fills in the fields of an open modal by name and submits it."""
         payload = self.submission_payload(user, view, **values)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.fakes.block_kit import problems, too_long, view_problems
+from tests.fakes.block_kit import home_problems, problems, too_long, view_problems
 from tests.fakes.slack_state import Channel, SlackError, State
 
 Arguments = dict[str, Any]
@@ -196,6 +196,19 @@ def open_view(state: State, arguments: Arguments) -> dict[str, Any]:
         raise SlackError("invalid_arguments", response_metadata={"messages": found})
     view = {"id": f"V{len(state.views):08d}", "hash": state.ts(), **arguments["view"]}
     state.views.append(view)
+    return {"view": view}
+
+
+@method("views.publish")
+def publish_view(state: State, arguments: Arguments) -> dict[str, Any]:
+    user = str(arguments.get("user_id"))
+    if user not in state.users:
+        raise SlackError("user_not_found")
+    found = home_problems(arguments.get("view"))
+    if found:
+        raise SlackError("invalid_arguments", response_metadata={"messages": found})
+    view = {"id": f"V0HOME{user}", "hash": state.ts(), **arguments["view"]}
+    state.homes[user] = view
     return {"view": view}
 
 

@@ -71,6 +71,7 @@ class State:
     channels: dict[str, Channel] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     views: list[dict[str, Any]] = field(default_factory=list)
+    homes: dict[str, dict[str, Any]] = field(default_factory=dict)  # by user
     ephemerals: list[dict[str, Any]] = field(default_factory=list)
     triggers: dict[str, list[float]] = field(default_factory=dict)
     response_urls: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -90,10 +90,15 @@ async def test_a_runner_that_died_is_taken_over(database: Database, clock: Clock
     machine_, job = machine(database, clock, lambda: "done")
     slot = latest_slot(job.times, BERLIN, clock())
     with database.write() as connection:
-        assert claims.claim_slot(connection, job.name, slot, clock())  # …and it is killed
+        dead = claims.claim_slot(connection, job.name, slot, clock())  # …and it is killed
+    assert dead is not None
     assert not await machine_.fire(job)
     clock.now += claims.LEASE + timedelta(seconds=1)
     assert await machine_.fire(job)
+    with database.write() as connection:  # the first was only slow: its claim is no longer its own
+        assert not claims.hold_slot(connection, dead, clock())
+        claims.release_slot(connection, dead, clock(), "failed")
+    assert not await machine_.fire(job)
 
 
 async def test_a_missed_slot_is_caught_up_at_the_start(sqlite: Database, clock: Clock) -> None:

@@ -85,8 +85,8 @@ class World:
         await self.delivery.drain()
 
     async def settle(self) -> None:
-        """Waits for private answers that are still on their way."""
-        await self.door._private.settle()
+        """Waits for private answers and home tabs that are still on their way."""
+        await self.door.settle()
 
     async def note(self) -> str:
         """The last private answer that someone got."""

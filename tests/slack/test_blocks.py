@@ -42,7 +42,7 @@ from handlers.conversation import (
     TextField,
     text,
 )
-from tests.fakes.block_kit import problems, too_long, view_problems
+from tests.fakes.block_kit import home_problems, problems, too_long, view_problems
 from tests.slack.said import FORMS, MESSAGES, WORDS
 
 PATIENT = settings(
@@ -79,6 +79,17 @@ def test_any_message_fits_and_survives_slack_sdk(message: Message, pictured: boo
         parsed = Block.parse(block)
         assert parsed is not None
         assert _plain(parsed.to_dict()) == block
+
+
+@LARGE
+@PATIENT
+@given(MESSAGES)
+def test_any_message_fits_a_home_tab_and_survives_slack_sdk(message: Message) -> None:
+    said = render(message, {"lead@example.com": "U0LEADER1"}, blocks=limits.HOME_BLOCKS)
+    view = forms.home(said)
+    assert home_problems(view) == []
+    assert weight(said.blocks) <= limits.MESSAGE
+    assert _plain(View(**view).to_dict()) == view
 
 
 @LARGE
