@@ -1,5 +1,6 @@
 """What every surface hands its interactions to, and what every job runs in."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from prometheus_client import Histogram
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.delivery import Delivery
 from bot.surface import Surface
@@ -54,7 +56,12 @@ class Kernel:
                 lambda c: router.answer(c, self.loaded, self.places, interaction, self.clock())
             )
         except Exception as error:
-            answered = router.Answered(router.refused(error, interaction))
+            reply = router.refused(error, interaction)
+            answered = router.Answered(reply)
+            with contextlib.suppress(SQLAlchemyError):
+                await self.database.in_write(
+                    lambda c: router.remember_refusal(c, interaction, reply, self.clock())
+                )
         ANSWERS.labels(interaction.kind, answered.reply.kind).observe(time.perf_counter() - began)
         if answered.spoke:
             self.delivery.wake()

@@ -4,9 +4,13 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-_LAST = re.compile(r"(?:last\s+)?(\d{1,3})\s*(d|days?|w|weeks?|m|months?)\b", re.IGNORECASE)
-_SINCE = re.compile(r"since\s+(\S+)", re.IGNORECASE)
-_NAMED = re.compile(r"(this|last|previous)\s+(week|month)\b", re.IGNORECASE)
+# A period stands between spaces: pythia-410m and gpt-3d-render are names.
+_LAST = re.compile(
+    r"(?<!\S)(?:last\s+)?(\d{1,6})\s*(d|days?|w|weeks?|m|months?)(?!\S)", re.IGNORECASE
+)
+_SINCE = re.compile(r"(?<!\S)since\s+(\S+)", re.IGNORECASE)
+_NAMED = re.compile(r"(?<!\S)(this|last|previous)\s+(week|month)(?!\S)", re.IGNORECASE)
+_DAY = re.compile(r"(?<!\S)(today|yesterday)(?!\S)", re.IGNORECASE)
 LONGEST = 731
 
 
@@ -28,13 +32,13 @@ class Period:
 
 def read_period(words: str, today: date, default_days: int = 30) -> tuple[Period, str]:
     """The period that is named in ``words``, and the words without it. Periods end yesterday, the last
-    day that is over, but for ``this month`` and ``this week``. Raises PeriodError."""
+    day that is over, but for ``today``. Raises PeriodError."""
     yesterday = today - timedelta(days=1)
     if found := _NAMED.search(words):
         which, what = found[1].lower(), found[2].lower()
         start = today.replace(day=1) if what == "month" else today - timedelta(days=today.weekday())
         if which == "this":
-            period = Period(start, today)
+            period = Period(start, max(start, yesterday))
         elif what == "month":
             last = start - timedelta(days=1)
             period = Period(last.replace(day=1), last)
@@ -56,6 +60,9 @@ def read_period(words: str, today: date, default_days: int = 30) -> tuple[Period
         if (today - first).days > LONGEST:
             raise PeriodError(f"{first} is too long ago; two years can be shown.")
         period = Period(first, max(first, yesterday))
+    elif found := _DAY.search(words):
+        day = today if found[1].lower() == "today" else yesterday
+        period = Period(day, day)
     else:
         return Period(yesterday - timedelta(days=default_days - 1), yesterday), " ".join(
             words.split()

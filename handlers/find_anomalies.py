@@ -12,6 +12,9 @@ from guardrails.detection.found import Found
 from guardrails.policy.model import Policy
 from storage.series import read_parts, read_series
 
+#: Relative change of the spend from which it has a part in a higher cost per unit.
+ROSE = 0.05
+
 
 def find_anomalies(connection: Connection, policy: Policy, as_of: date) -> list[Found]:
     """All findings of the policy's ``history_days`` up to ``as_of``, the worst first, with their drivers.
@@ -30,8 +33,13 @@ def find_anomalies(connection: Connection, policy: Policy, as_of: date) -> list[
 
 
 def _driven(connection: Connection, policy: Policy, found: Found) -> Found:
-    """The finding with the parts of the bill that explain it. Quality has none."""
+    """The finding with the parts of the bill that explain it.
+
+    Quality has none, nor has a cost per unit whose spend did not rise: then its units are the reason.
+    """
     if found.signal == "quality":
+        return found
+    if found.signal == "cost-per-unit" and (found.units is None or found.units.spend < ROSE):
         return found
     start = found.started_on - timedelta(days=BASELINE_DAYS)
     parts = read_parts(connection, policy, found.scope, start, found.last_on, found.signal)
@@ -39,8 +47,5 @@ def _driven(connection: Connection, policy: Policy, found: Found) -> Found:
     inside = [p for p in found.history if p.anomalous]
     told = [p for p in inside if p.complete] or inside
     now = [p.day for p in told] or [found.last_on]
-    should_be = None
-    if found.signal == "cost-per-unit" and told:
-        should_be = sum(p.expected / p.observed for p in told) / len(told)
     moved = found.signal == "resource-mix"
-    return replace(found, drivers=drivers(parts, now, before, should_be=should_be, moved=moved))
+    return replace(found, drivers=drivers(parts, now, before, moved=moved))

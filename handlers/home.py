@@ -97,8 +97,14 @@ def _waiting(turn: Turn, it: Interaction) -> list[Block]:
 
 def _experiments(turn: Turn, it: Interaction) -> list[Block]:
     period = Period(turn.today - timedelta(days=DAYS), turn.today - timedelta(days=1))
-    only: Mapping[Dimension, str] = {"owner": it.actor.person}
-    found = spend.by_day(turn.connection, turn.policy, period, "experiment", only)
+    found: dict[str, dict[date, Decimal]] = {}
+    for owner in spend.spelled(turn.connection, "owner", it.actor.person):
+        only: Mapping[Dimension, str] = {"owner": owner}
+        some = spend.by_day(turn.connection, turn.policy, period, "experiment", only)
+        for name, days in some.items():
+            whole = found.setdefault(name, {})
+            for day, amount in days.items():
+                whole[day] = whole.get(day, Decimal(0)) + amount
     found.pop("", None)
     blocks: list[Block] = [Heading(text="My experiments")]
     if not found:

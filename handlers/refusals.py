@@ -15,12 +15,24 @@ class NotAllowed(Refusal):
     reason = "not-allowed"
 
 
+class NotChecked(Refusal):
+    """Who it is could not be told just now."""
+
+    reason = "not-checked"
+
+
 class AlreadyDecided(Refusal):
     reason = "already-decided"
 
 
 class Expired(Refusal):
     reason = "expired"
+
+
+class Stale(Refusal):
+    """It is no longer what the person saw."""
+
+    reason = "stale"
 
 
 class NotFound(Refusal):

@@ -22,7 +22,7 @@ from handlers.conversation import (
     Private,
     Refused,
 )
-from handlers.refusals import FieldsRefused, NotAllowed, NotFound, Refusal
+from handlers.refusals import FieldsRefused, NotAllowed, NotChecked, NotFound, Refusal
 from handlers.turn import Places, Turn
 from storage.policy_file import LoadedPolicy
 from storage.tables.delivery import Delivered
@@ -172,6 +172,20 @@ def answer(
     return Answered(reply, bool(turn.said))
 
 
+def remember_refusal(
+    connection: Connection, interaction: Interaction, reply: FieldErrors | Refused, now: datetime
+) -> None:
+    """Keeps a refusal, so that the same delivery again is refused again, whatever has changed meanwhile.
+
+    What failed, or could not be checked, may be tried again with the same delivery.
+    """
+    if isinstance(reply, Refused) and reply.reason in ("failed", "not-checked"):
+        return
+    key = f"{interaction.actor.surface}:{interaction.delivery_id}"
+    answer = reply.model_dump(mode="json")
+    connection.execute(_FIRST[connection.dialect.name], {"key": key, "answer": answer, "now": now})
+
+
 def refused(error: Exception, interaction: Interaction) -> FieldErrors | Refused:
     """The reply to what was refused, or failed: its transaction was rolled back, nothing was changed.
 
@@ -192,6 +206,8 @@ def refused(error: Exception, interaction: Interaction) -> FieldErrors | Refused
 
 def _check(loaded: LoadedPolicy, found: Registered, interaction: Interaction) -> None:
     actor = interaction.actor
+    if actor.standing == "unknown":
+        raise NotChecked(_STANDING["unknown"])
     if actor.standing != "member":
         raise NotAllowed(_STANDING[actor.standing])
     if not may(loaded.policy, found.permission, actor.roles):

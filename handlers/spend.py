@@ -44,6 +44,8 @@ def show_spend(turn: Turn, it: Interaction) -> Private:
 @command("spend alerts", permission="spend.read", does="lists the anomalies that are open")
 def show_alerts(turn: Turn, it: Interaction) -> Private:
     """Open and investigated anomalies, the most money first."""
+    if it.inputs.get("text", "").strip():
+        raise Unreadable(f"/spend alerts takes no words; “{it.inputs['text']}” was not used.")
     rows = anomalies.shown(turn.connection)
     if not rows:
         sentence = "No anomaly is open. All that is watched is inside its band."

@@ -40,7 +40,10 @@ class Turn:
 
         ``key`` is our own name of the message; with surface and channel it is one message in chat.
         """
+        there = {place.lane for _, place in self._posted(key)}
         for place in self.places(channel):
+            if place.lane in there:
+                continue  # two channels of the policy are one place here: said once
             self._enqueue("post", key, f"{key}@{place.surface}:{channel}", place, message)
 
     def reply(self, root: str, key: str, message: Message) -> None:

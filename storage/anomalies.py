@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, insert, select, update
 
+from guardrails.policy.alerts import SEVERITIES
 from storage.tables.alerts import AlertGroup, AlertGroupMember, Anomaly, Feedback
 
 _anomalies = Anomaly.__table__  # type: ignore[attr-defined]
@@ -15,6 +16,8 @@ _groups = AlertGroup.__table__  # type: ignore[attr-defined]
 _members = AlertGroupMember.__table__  # type: ignore[attr-defined]
 
 AnomalyRow = Row[Any]
+
+_SEVERE = case({name: n for n, name in enumerate(SEVERITIES)}, value=_anomalies.c.severity, else_=0)
 
 
 def new_id() -> str:
@@ -74,17 +77,17 @@ def shown(connection: Connection, limit: int = 50) -> Sequence[AnomalyRow]:
     return connection.execute(
         select(_anomalies)
         .where(_anomalies.c.state.in_(("open", "investigating")), _anomalies.c.ended_on.is_(None))
-        .order_by(_anomalies.c.impact_micros.desc())
+        .order_by(_SEVERE.desc(), _anomalies.c.impact_micros.desc(), _anomalies.c.id)
         .limit(limit)
     ).all()
 
 
 def waiting_for(connection: Connection, owner: str, teams: Sequence[str]) -> Sequence[AnomalyRow]:
-    """What is open or being looked into and is the owner's, or of one of the teams; most money first."""
+    """What is open or being looked into and is the owner's, or of one of the teams; worst first."""
     rows = connection.execute(
         select(_anomalies)
         .where(_anomalies.c.state.in_(("open", "investigating")), _anomalies.c.ended_on.is_(None))
-        .order_by(_anomalies.c.impact_micros.desc(), _anomalies.c.id)
+        .order_by(_SEVERE.desc(), _anomalies.c.impact_micros.desc(), _anomalies.c.id)
     ).all()
     return [
         r
@@ -99,7 +102,7 @@ def in_group(connection: Connection, group_id: str) -> Sequence[AnomalyRow]:
         select(_anomalies)
         .join(_members, _members.c.anomaly_id == _anomalies.c.id)
         .where(_members.c.group_id == group_id)
-        .order_by(_anomalies.c.impact_micros.desc(), _anomalies.c.id)
+        .order_by(_SEVERE.desc(), _anomalies.c.impact_micros.desc(), _anomalies.c.id)
     ).all()
 
 
@@ -114,11 +117,14 @@ def join_group(connection: Connection, group_id: str, anomaly_id: str) -> None:
 
 
 def groups_of(connection: Connection, anomaly_id: str) -> Sequence[Row[Any]]:
-    """The grouped messages that name an anomaly."""
+    """The grouped messages that name an anomaly, locked: two who decide at once render one after the other."""
     return connection.execute(
         select(_groups)
-        .join(_members, _members.c.group_id == _groups.c.id)
-        .where(_members.c.anomaly_id == anomaly_id)
+        .where(
+            _groups.c.id.in_(select(_members.c.group_id).where(_members.c.anomaly_id == anomaly_id))
+        )
+        .order_by(_groups.c.id)
+        .with_for_update()
     ).all()
 
 

@@ -53,7 +53,8 @@ def load_policy(path: Path) -> LoadedPolicy:
     except FileNotFoundError:
         raise _refused(path, "there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise _refused(path, f"cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise _refused(path, f"cannot be read: {reason}") from None
     policy = parse_policy(text, str(path))
     return LoadedPolicy(policy, policy_hash(policy), path.resolve().parent)
 
@@ -72,7 +73,10 @@ def parse_policy(text: str, name: str = "app.yaml") -> Policy:
         raise PolicyRefusedError(
             [PolicyError(name, line, column, "", f"not YAML: {said}")]
         ) from None
-    except yaml.YAMLError as error:
+    except RecursionError:
+        said = "it contains itself (an alias inside its own anchor)"
+        raise PolicyRefusedError([PolicyError(name, 1, 1, "", f"not YAML: {said}")]) from None
+    except (yaml.YAMLError, ValueError) as error:
         raise PolicyRefusedError([PolicyError(name, 1, 1, "", f"not YAML: {error}")]) from None
 
     policy = None
@@ -88,6 +92,8 @@ def parse_policy(text: str, name: str = "app.yaml") -> Policy:
             ):
                 continue  # it is only short of the entries that have errors of their own
             where = _known(item["loc"], marks)
+            if _about_another_form(item, items, marks):
+                continue
             message = _sentence(dict(item), where)
             if (where, message) not in seen:
                 seen.add((where, message))
@@ -97,6 +103,26 @@ def parse_policy(text: str, name: str = "app.yaml") -> Policy:
     if errors or policy is None:
         raise PolicyRefusedError(sorted(errors, key=lambda e: (e.line, e.column)))
     return policy
+
+
+def _about_another_form(item: Any, items: list[Any], marks: dict[Where, tuple[int, int]]) -> bool:
+    """Whether an error only says that a value is not of the other form it could have had.
+
+    ``stage: [scaled, prod]`` is neither one stage nor, for ``prod``, a list of stages: the error of
+    the form that was meant is the deepest, or the one that names what is allowed.
+    """
+    where = _known(item["loc"], marks)
+    rank = {"tuple_type": 2, "string_type": 2, "model_type": 2}.get(item["type"], 1)
+    given_list = isinstance(item.get("input"), list | tuple)
+    for other in items:
+        there = _known(other["loc"], marks)
+        if other is item or there[: len(where)] != where:
+            continue
+        if len(there) > len(where) and (given_list or rank == 2):
+            return True
+        if there == where and rank == 2 and other["type"] not in ("tuple_type", "model_type"):
+            return True
+    return False
 
 
 def policy_hash(policy: Policy) -> str:
@@ -155,14 +181,17 @@ def _plain(
 
 
 def _known(loc: Where, marks: dict[Where, tuple[int, int]]) -> Where:
-    """Pydantic's location without the parts that are its own (names of union members)."""
+    """Pydantic's location as a path of the file, without the parts that are its own: the names of
+    a union's members, ``[key]`` of a mapping."""
     where: Where = ()
-    loc = loc[:-1] if loc[-1:] == ("[key]",) else loc
     for i, part in enumerate(loc):
-        if (*where, part) in marks or i == len(loc) - 1:
+        own = isinstance(part, str) and ("[" in part or part in _MEMBERS)
+        if (*where, part) in marks or (i == len(loc) - 1 and not own):
             where = (*where, part)
-    # the last part may be a union member's name; a missing key is not in the marks and stays
-    return where if not str(where[-1:]).startswith("('function-") else where[:-1]
+    return where
+
+
+_MEMBERS = {"str", "int", "float", "Test", "tuple", "list"}
 
 
 def _sentence(item: dict[str, Any], where: Where) -> str:

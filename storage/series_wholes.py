@@ -160,7 +160,7 @@ def resource_mix(
     return [
         SeriesMatrix(
             signal="resource-mix",
-            unit="share of spend that moved",
+            unit="share of spend moved",
             currency=policy.workspace.currency,
             days=window.days,
             scopes=tuple(Scope("team", t) for t in teams),

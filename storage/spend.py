@@ -94,6 +94,13 @@ def names(connection: Connection) -> dict[Dimension, list[str]]:
     return found
 
 
+def spelled(connection: Connection, dimension: Dimension, value: str) -> list[str]:
+    """The spellings of a value in the rollup, without regard to case."""
+    column = _rollup.c[dimension]
+    rows = connection.execute(select(column).where(func.lower(column) == value.lower()).distinct())
+    return [r[0] for r in rows]
+
+
 def has_bill(connection: Connection) -> bool:
     """Whether a bill was ever read."""
     return connection.execute(select(_periods.c.id).limit(1)).first() is not None

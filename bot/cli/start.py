@@ -51,6 +51,8 @@ def policy(path: Path) -> LoadedPolicy:
 @contextmanager
 def started(config: Path | None = None) -> Iterator[Start]:
     """Settings, policy and a migrated database, which is closed at the end."""
+    from sqlalchemy.exc import DBAPIError
+
     from storage.migrate import upgrade
 
     found = settings()

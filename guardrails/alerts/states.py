@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["open", "investigating", "expected", "snoozed", "false-alarm", "resolved"]
-Action = Literal["investigate", "expect", "snooze", "false-alarm", "resolve", "reopen"]
+Action = Literal["investigate", "release", "expect", "snooze", "false-alarm", "resolve", "reopen"]
 
 #: States in which somebody has said what it is; only reopening leaves them.
 DECIDED: tuple[State, ...] = ("expected", "snoozed", "false-alarm", "resolved")
 
 _AFTER: dict[Action, State] = {
     "investigate": "investigating",
+    "release": "open",
     "expect": "expected",
     "snooze": "snoozed",
     "false-alarm": "false-alarm",
@@ -41,6 +42,9 @@ def decide(state: State, action: Action, *, by: str, holder: str) -> Decision:
     """
     if action == "reopen":
         return Decision("open", "ok") if state in DECIDED else Decision(state, "not-decided")
+    if action == "release":
+        reason: Reason = "ok" if state == "investigating" else "not-decided"
+        return Decision("open" if state == "investigating" else state, reason)
     after = _AFTER[action]
     if state == after and holder == by:
         return Decision(state, "already-so")

@@ -23,7 +23,7 @@ def collapse(found: Sequence[Found]) -> list[Found]:
     spend = [f for f in found if f.signal == "spend"]
     kept = [f for f in found if f.signal == "spend" or not _explained(f, spend)]
     worst: dict[tuple[Signal, Scope, Direction], Found] = {}
-    for one in sorted(kept, key=lambda f: (-rank(f.severity), -abs(f.impact), -f.score, f.unit)):
+    for one in sorted(kept, key=lambda f: (-rank(f.severity), -f.size, -f.score, f.unit)):
         if one.ongoing:
             worst.setdefault((one.signal, one.scope, one.direction), one)
     return in_order(f for f in kept if not f.ongoing or worst[f.signal, f.scope, f.direction] is f)
@@ -39,9 +39,8 @@ def _explained(one: Found, spend: Sequence[Found]) -> bool:
         same = [s for s in overlapping if s.direction == one.direction]
         return bool(same) and sum(abs(s.impact) for s in same) >= MOST * float(abs(one.impact))
     if one.signal == "resource-mix":
-        return bool(overlapping) and sum(abs(s.impact) for s in overlapping) >= MOST * float(
-            abs(one.impact)
-        )
+        money = sum(abs(s.impact) for s in overlapping)
+        return bool(overlapping) and money >= MOST * float(one.moved)
     return False
 
 

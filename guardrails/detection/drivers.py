@@ -1,7 +1,7 @@
 """Which part of the bill explains a change: by facet, price against volume."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from guardrails.detection.found import Driver
 from guardrails.policy.bills import FACETS, Facet
 
-#: The facets of the best explanation, and the parts of the first of them, that an alert names.
-PARTS, OTHER_FACETS = 3, 2
+#: The parts of the best explanation, the parts of each further facet, and how many of these an alert names.
+PARTS, OTHER_PARTS, OTHER_FACETS = 3, 2, 2
 #: A part that explains less than this share of the change is not named.
 LEAST_SHARE = 0.10
-#: Parts are named until together they explain this much of the change.
-ENOUGH = 0.90
+#: Parts are named until together they explain this much of the change; those of a further facet.
+ENOUGH, ENOUGH_OF_OTHERS = 0.90, 0.60
+#: Parts that changed at least this share of what the largest did changed about as much as it.
+ALIKE = 2 / 3
+#: What parts must explain together to be the explanation.
+MOST = 2 / 3
 #: Where more than this share of a part's money has no quantity, price and volume cannot be told apart.
 WITHOUT_QUANTITY = 0.10
 #: Days before the change that it is compared with.
@@ -55,22 +59,21 @@ class Change:
 
 
 def changes(
-    parts: Parts, now: Sequence[date], before: Sequence[date], *, scale: float = 1.0
+    parts: Parts, now: Sequence[date], before: Sequence[date]
 ) -> dict[Facet, list[Change]]:
     """What changed by part, for each facet: mean money a day of ``now`` against that of ``before``.
 
     Days before are weighted so that each weekday counts as often as it does in ``now``. Within one facet
-    the changes add up to the whole change. The largest change comes first. ``scale``: what was before is
-    multiplied by it, money and quantity alike.
+    the changes add up to the whole change. The largest change comes first.
 
     Price against volume is split within the finest rows (all facets and the unit): volume is the change
     of quantity at the mean of both prices, price the change of price at the mean of both quantities
     (Bennet 1920), which leaves no rest. A part's split is the sum over its rows.
     """
     weights_now = dict.fromkeys(now, 1 / len(now)) if now else {}
-    weights_before = _like_weekdays(now, before)
+    weights_before = like_weekdays(now, before)
     row_now = np.array([weights_now.get(day, 0.0) for day in parts.days])
-    row_before = np.array([scale * weights_before.get(day, 0.0) for day in parts.days])
+    row_before = np.array([weights_before.get(day, 0.0) for day in parts.days])
     cells: dict[tuple[str, ...], NDArray[np.float64]] = {}
     for i in np.flatnonzero((row_now > 0) | (row_before > 0)).tolist():
         key = (*(parts.facets[f][i] for f in FACETS), parts.unit[i])
@@ -98,26 +101,19 @@ def drivers(
     now: Sequence[date],
     before: Sequence[date],
     *,
-    should_be: float | None = None,
     moved: bool = False,
 ) -> tuple[Driver, ...]:
-    """The parts that explain a change best, at most five: up to three of the best facet, then others' first.
+    """The parts that explain a change best: up to three of the best facet, then up to two of two others.
 
     Best is the facet that needs the fewest parts to explain two thirds of the change and of these the one
     whose shares of the bill changed most (succinctness and surprise of Adtributor; Bhagwan et al.,
     NSDI 2014); a facet in which everything changed alike explains nothing and comes last. ``share`` is
-    the part's change over the whole change; over all parts of a facet the shares add up to 1.
+    the part's change over the whole change; over all parts of a facet the shares add up to 1. Where more
+    parts than could be named changed about alike, the largest stands for them, with their number.
 
-    ``should_be``: for a cost per unit, what share of the money of ``now`` its units should have cost;
-    the change is measured from there. ``moved``: money moved rather than grew; ``share`` is then the
-    part's share of all that grew.
+    ``moved``: money moved rather than grew; ``share`` is then the part's share of all that grew.
     """
     by_facet = changes(parts, now, before)
-    if should_be is not None:
-        spent = sum(c.now for c in by_facet[FACETS[0]])
-        was = sum(c.before for c in by_facet[FACETS[0]])
-        if spent > 0 and was > 0:
-            by_facet = changes(parts, now, before, scale=spent * should_be / was)
     first = by_facet[FACETS[0]]
     total = sum(c.change for c in first)
     if abs(total) < 0.005 and not moved:
@@ -137,22 +133,35 @@ def drivers(
     told: list[Driver] = []
     facets: list[Facet] = []
     for (trivial, *_), facet, whole in sorted(ranked):
-        if len(facets) > OTHER_FACETS or (told and trivial and facet != "sku"):
+        if len(facets) > OTHER_FACETS or (told and trivial and facet not in ("sku", "resource")):
             continue
         if (facet == "service" and "sku" in facets) or (facet == "sku" and "service" in facets):
             continue  # they say the same
-        explained = 0.0
-        for change in sorted(by_facet[facet], key=lambda c: -c.change / whole):
-            share = change.change / whole
-            if share < LEAST_SHARE or explained >= ENOUGH:
-                break
-            if explained and (facets or sum(d.facet == facet for d in told) >= PARTS):
-                break
-            explained += share
-            told.append(_driver(change, share))
-        if explained:
+        named = _named(by_facet[facet], whole, first=not facets)
+        if trivial and facet == "resource" and told and not any(d.alike for d in named):
+            continue
+        if named:
+            told += named
             facets.append(facet)
     return tuple(told)
+
+
+def _named(found: Sequence[Change], whole: float, *, first: bool) -> list[Driver]:
+    """The parts of one facet that are named; one for all of them when too many changed alike."""
+    most, enough = (PARTS, ENOUGH) if first else (OTHER_PARTS, ENOUGH_OF_OTHERS)
+    ordered = sorted(found, key=lambda c: -c.change / whole)
+    shares = [c.change / whole for c in ordered]
+    alike = [s for s in shares if s > 0 and s >= ALIKE * shares[0]]
+    if len(alike) > most and sum(alike) >= MOST:
+        return [replace(_driver(ordered[0], shares[0]), alike=len(alike), alike_share=sum(alike))]
+    named: list[Driver] = []
+    explained = 0.0
+    for change, share in zip(ordered, shares, strict=True):
+        if share < LEAST_SHARE or explained >= enough or len(named) >= most:
+            break
+        explained += share
+        named.append(_driver(change, share))
+    return named
 
 
 def _needed(found: Sequence[Change], whole: float) -> int:
@@ -160,7 +169,7 @@ def _needed(found: Sequence[Change], whole: float) -> int:
     explained = 0.0
     for count, share in enumerate(sorted(-c.change / whole for c in found), start=1):
         explained -= share
-        if explained >= 2 / 3:
+        if explained >= MOST:
             return count
     return len(found)
 
@@ -171,7 +180,8 @@ TRIVIAL = 0.01
 _ORDER: tuple[Facet, ...] = ("sku", "service", "resource", "region", "account", "provider")
 
 
-def _like_weekdays(now: Sequence[date], before: Sequence[date]) -> dict[date, float]:
+def like_weekdays(now: Sequence[date], before: Sequence[date]) -> dict[date, float]:
+    """Weights of the days before, 1 in all, by which each weekday counts as often as in ``now``."""
     weights = dict.fromkeys(before, 0.0)
     for day in now:
         alike = [d for d in before if d.weekday() == day.weekday()] or list(before)

@@ -29,13 +29,17 @@ class Scope:
 
 @dataclass(frozen=True)
 class DayPoint:
-    """One day of a series, in the signal's unit. ``complete`` is False while the day still grows."""
+    """One day of a series, in the signal's unit. ``complete`` is False while the day still grows.
+
+    A series without a past has no band: ``expected``, ``lower`` and ``upper`` are None, and the days
+    before its first are zero.
+    """
 
     day: date
     observed: float
-    expected: float
-    lower: float
-    upper: float
+    expected: float | None
+    lower: float | None
+    upper: float | None
     score: float
     anomalous: bool
     complete: bool = True
@@ -46,7 +50,8 @@ class Driver:
     """A part of the bill that explains the change: money a day, and its share of the whole change.
 
     ``price_share`` and ``volume_share`` split the change of this part (they add up to 1); None where
-    the bill has no usable quantity.
+    the bill has no usable quantity. ``alike``: so many parts of the facet changed about as much as this
+    one, the largest of them, and together explain ``alike_share``; 0 when each is named.
     """
 
     facet: str
@@ -56,18 +61,33 @@ class Driver:
     price_share: float | None = None
     volume_share: float | None = None
     is_new: bool = False
+    alike: int = 0
+    alike_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class UnitChange:
+    """What moved a cost per unit: the relative changes of the spend and of the units, -0.5 for half."""
+
+    spend: float
+    units: float
 
 
 @dataclass(frozen=True)
 class Found:
     """One anomaly as the detector sees it, from its first day to its last.
 
-    ``observed``, ``expected``, ``lower``, ``upper`` and ``score`` are of the last anomalous day, in
-    ``unit``. ``impact`` is the money beyond the expected value since the start (negative when less was
-    spent), ``impact_by_month_end`` the same if it goes on to the end of the month; both in ``currency``.
+    ``observed``, ``expected``, ``lower``, ``upper`` and ``score`` are of ``last_on``, in ``unit``: the last
+    anomalous day that is complete. While there is none it is the first one that still grows, and
+    ``complete`` is False. ``growing_on`` is a later day that still grows and is anomalous already.
+
+    ``impact`` is the money beyond the expected value since the start, with what the days that still grow
+    are beyond it already (negative when less was spent), ``impact_by_month_end`` the same if it goes on
+    to the end of the month; both in ``currency``. For quality it is zero, and for a changed resource mix:
+    that is no overspend, ``moved`` says how much money moved.
     ``ongoing`` is False when the series was back inside its band for the policy's quiet days by then;
-    ``settled`` then says that it did not go back: the new level became what is expected.
-    For a changed resource mix, ``impact`` is the money that moved; for quality it is zero.
+    ``settled`` then says that it did not go back: the new level became what is expected. ``units``: of a
+    cost per unit, what of it moved.
     """
 
     signal: Signal
@@ -91,3 +111,12 @@ class Found:
     allocation: dict[Dimension, str] = field(default_factory=dict)
     is_new_series: bool = False
     settled: bool = False
+    complete: bool = True
+    growing_on: date | None = None
+    moved: Decimal = Decimal(0)
+    units: UnitChange | None = None
+
+    @property
+    def size(self) -> Decimal:
+        """The money it is about, whether beyond the expected value or moved; never negative."""
+        return abs(self.impact) or abs(self.moved)

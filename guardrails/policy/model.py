@@ -100,6 +100,13 @@ class Policy(Section):
             if person.team is not None and person.team not in self.teams:
                 hint = did_you_mean(person.team, self.teams)
                 yield ("people", i, "team"), f"no team is called {person.team}{hint}"
+        emails = [p.email for p in self.people]
+        for i, person in enumerate(self.people):
+            if emails.index(person.email) != i:
+                yield (
+                    ("people", i, "email"),
+                    f"{person.email} is given twice; a person has one entry",
+                )
         allocation = self.allocation
         named = [(("rules", i), rule.name) for i, rule in enumerate(allocation.rules)]
         named += [(("shared", i), shared.name) for i, shared in enumerate(allocation.shared)]

@@ -267,6 +267,10 @@ def controls_of(row: AnomalyRow) -> tuple[Button | Menu, ...]:
                 style="primary",
             )
         )
+    else:
+        buttons.append(
+            Button(label="Release", action="anomaly.release", subject=row.id, version=row.version)
+        )
     buttons += [
         Button(
             label="Expected…",

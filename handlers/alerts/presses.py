@@ -22,7 +22,7 @@ from handlers.conversation import (
     text,
 )
 from handlers.deadlines import due
-from handlers.refusals import AlreadyDecided, FieldsRefused, NotFound, Unreadable
+from handlers.refusals import AlreadyDecided, FieldsRefused, NotFound, Stale, Unreadable
 from handlers.router import press, submission
 from handlers.turn import Turn
 from storage import anomalies, deadlines
@@ -180,18 +180,27 @@ def reopen(turn: Turn, it: Interaction) -> Done:
     return Done()
 
 
+@press("anomaly.release", permission="anomaly.triage")
+def release(turn: Turn, it: Interaction) -> Done:
+    """Nobody looks into it any more: it is open for anyone."""
+    row = _decide(turn, it, "release")
+    _keep(turn, it, row, state="open")
+    return Done()
+
+
 @press("anomaly.runbook", permission="read")
 def show_runbook(turn: Turn, it: Interaction) -> Private:
     """The runbook's steps, for the one who asks."""
     return Private(message=runbook_message(turn.policy, _row(turn, it), ()))
 
 
-@press("anomaly.group-rest", permission="read")
+@press("anomaly.group-rest", permission="anomaly.triage")
 def show_rest(turn: Turn, it: Interaction) -> Done:
     """Posts the rest of a group into its thread."""
     count = post_rest(turn, it.subject)
     if not count:
         raise NotFound("All anomalies of this group are in the thread already.")
+    turn.audit(it.actor.person, "group.shown", f"group:{it.subject}", count=count)
     return Done(note=f"{count} more {'is' if count == 1 else 'are'} in the thread now.")
 
 
@@ -211,22 +220,21 @@ def _quiet_over(turn: Turn, anomaly_id: str, state: str, said: str) -> None:
     row = anomalies.get(turn.connection, anomaly_id, lock=True)
     if row is None or row.state != state:
         return
-    if row.ended_on is not None:
-        tell(turn, row, str(row.version), f"{said}; it had ended on {words.day(row.ended_on)}.")
-        return
-    who = row.decided_by
-    anomalies.change(
-        turn.connection,
-        row,
-        state="open",
-        quiet_until=None,
-        decided_by="",
-        reason="",
-        decided_at=None,
-    )
+    who, ended = row.decided_by, row.ended_on
+    cleared: dict[str, Any] = {
+        "quiet_until": None,
+        "decided_by": "",
+        "reason": "",
+        "decided_at": None,
+    }
+    anomalies.change(turn.connection, row, state="open", **cleared)
     show(turn, row.id)
-    tell(turn, row, str(row.version), f"{said} and it still goes on, so it is open again.")
-    turn.audit("scheduler", f"anomaly.{state}-over", key_of(row.id), said, set_by=who)
+    if ended is None:
+        told = f"{said} and it still goes on, so it is open again."
+    else:
+        told = f"{said}; it had ended on {words.day(ended)}. Resolve it when you know the cause."
+    tell(turn, row, str(row.version), told)
+    turn.audit("scheduler", f"anomaly.{state}-over", key_of(row.id), told, set_by=who)
 
 
 def _row(turn: Turn, it: Interaction) -> AnomalyRow:
@@ -237,11 +245,18 @@ def _row(turn: Turn, it: Interaction) -> AnomalyRow:
 
 
 def _decide(turn: Turn, it: Interaction, action: Action) -> AnomalyRow:
-    """The row under lock, when the action is allowed in its state of now."""
+    """The row under lock, when the action is allowed in its state of now.
+
+    What teaches the detector, or ends the matter, is refused when the anomaly is no longer what the
+    person saw: a level that nobody looked at must not become the expected one.
+    """
     row = _row(turn, it)
     me = _signature(it)
     decision = decide(row.state, action, by=me, holder=row.decided_by)
     if decision.allowed:
+        if it.version != row.version and action in ("expect", "false-alarm", "resolve"):
+            line = _in_words(row, turn)
+            raise Stale(f"It has changed since you looked ({line}). Look again, then press again.")
         return row
     if decision.reason == "already-so":
         raise AlreadyDecided("You have done that already; nothing was changed.")
@@ -249,9 +264,7 @@ def _decide(turn: Turn, it: Interaction, action: Action) -> AnomalyRow:
         raise AlreadyDecided("It is open already; nothing was changed.")
     line = _in_words(row, turn)
     if decision.reason == "taken":
-        raise AlreadyDecided(
-            f"{line}. Talk to them in the thread, or resolve it when you know more."
-        )
+        raise AlreadyDecided(f"{line}. You can resolve it, or press Release to take it over.")
     raise AlreadyDecided(f"{line}. Nothing was changed; press Reopen to take it up again.")
 
 
@@ -272,7 +285,8 @@ def _keep(turn: Turn, it: Interaction, row: AnomalyRow, *, state: str, **values:
         deadlines.drop_deadline(turn.connection, kind, row.id)
     show(turn, row.id)
     after = anomalies.get(turn.connection, row.id)
-    said = f"Reopened by {it.actor.name}." if state == "open" else f"{_in_words(after, turn)}."
+    opened = "Released" if row.state == "investigating" else "Reopened"
+    said = f"{opened} by {it.actor.name}." if state == "open" else f"{_in_words(after, turn)}."
     tell(turn, row, str(row.version), said)
     turn.audit(
         it.actor.person,

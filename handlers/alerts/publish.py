@@ -44,7 +44,8 @@ def publish(turn: Turn, found: list[Found]) -> Published:
 
     The same findings again change nothing: one anomaly is one message however often this runs.
     """
-    rules = [rule_of(r) for r in anomalies.feedback(turn.connection)]
+    zone = turn.policy.workspace.zone
+    rules = [rule_of(r, zone) for r in anomalies.feedback(turn.connection)]
     seen: set[str] = set()
     new: list[tuple[Found, Audience]] = []
     went_on = ended = quiet = recorded = 0
@@ -54,7 +55,7 @@ def publish(turn: Turn, found: list[Found]) -> Published:
         )
         if known is not None:
             seen.add(known.id)
-            if known.ended_on is None:
+            if known.ended_on is None or one.last_on > known.last_on or one.ongoing:
                 went_on += _goes_on(turn, known, one, rules)
             continue
         if quietened(one, rules, turn.today) is not None:
@@ -166,11 +167,11 @@ def _post_group(turn: Turn, channel: str, rows: list[AnomalyRow]) -> None:
 
 
 def post_rest(turn: Turn, group_id: str) -> int:
-    """Posts the messages of a group beyond its worst into its thread; returns how many were not there."""
+    """Posts the group's members that have no message yet into its thread; returns how many there were."""
     root = f"group:{group_id}"
     rest = [
         row
-        for row in anomalies.in_group(turn.connection, group_id)[turn.policy.alerts.worst :]
+        for row in anomalies.in_group(turn.connection, group_id)
         if not turn.is_posted(key_of(row.id), root)
     ]
     for row in rest:
@@ -179,26 +180,45 @@ def post_rest(turn: Turn, group_id: str) -> int:
 
 
 def _goes_on(turn: Turn, row: AnomalyRow, found: Found, rules: list[FeedbackRule]) -> int:
-    """A day more, money more, or the end. Returns 1 when anything changed."""
+    """A day more, money more, the end, or back after an end. Returns 1 when anything changed."""
     before = found_of(row)
-    if to_json(found) == row.found:
+    back = row.ended_on is not None and found.ongoing
+    if to_json(found) == row.found and not back:
         return 0
     values = _of(found)
-    if not found.ongoing:
-        values["ended_on"] = found.last_on + timedelta(days=1)
+    values["ended_on"] = None if found.ongoing else found.last_on + timedelta(days=1)
     again = _opens_again(row, before, found, rules, turn.today) if found.ongoing else ""
     if again:
         values |= {"state": "open", "decided_by": "", "decided_at": None}
         values |= {"reason": "", "cause": "", "quiet_until": None}
+    if back and not again:
+        again = "It had ended, or the bill was incomplete; now it goes on."
+    if again:
         turn.audit(DETECTOR, "anomaly.opened-again", key_of(row.id), again, before=row.state)
+    if back and not row.channels:  # it was only recorded: now there is something to say
+        who = audience(turn.policy, found)
+        values |= {"channels": list(who.channels), "owner": who.people[0] if who.people else ""}
     anomalies.change(turn.connection, row, **values)
+    if back and not row.channels:
+        _announce(turn, row.id)
+        return 1
     show(turn, row.id)
     news = " ".join(w for w in (again, _news(row, before, found)) if w)
     if news and (again or row.state not in DECIDED):
         tell(turn, row, str(row.version), news)
-    if not found.ongoing:
+    if not found.ongoing and row.ended_on is None:
         turn.audit(DETECTOR, "anomaly.ended", key_of(row.id), words.headline(found))
     return 1
+
+
+def _announce(turn: Turn, anomaly_id: str) -> None:
+    """Posts an anomaly that was recorded without a message."""
+    row = anomalies.get(turn.connection, anomaly_id)
+    if row is None:
+        return
+    for channel in row.channels:
+        turn.post(channel, key_of(row.id), alert_message(turn.policy, row))
+    turn.reply(key_of(row.id), f"{key_of(row.id)}:runbook", runbook_message(turn.policy, row, ()))
 
 
 def _opens_again(

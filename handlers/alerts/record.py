@@ -1,6 +1,7 @@
 """A finding as it is kept in the anomaly's row, and back."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
@@ -21,8 +22,8 @@ def found_of(row: AnomalyRow) -> Found:
     return _FOUND.validate_python(row.found)
 
 
-def rule_of(row: Any) -> FeedbackRule:
-    """A feedback row as the rule that the detector takes."""
+def rule_of(row: Any, zone: ZoneInfo) -> FeedbackRule:
+    """A feedback row as the rule that the detector takes; its day is the workspace's."""
     return FeedbackRule(
         signal=row.signal,
         scope=Scope.parse(row.scope),
@@ -31,6 +32,6 @@ def rule_of(row: Any) -> FeedbackRule:
         level=row.level,
         score=row.score,
         until=row.until,
-        said_on=row.said_at.date(),
+        said_on=row.said_at.astimezone(zone).date(),
         said_by=row.said_by,
     )

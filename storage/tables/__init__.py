@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from storage.tables import alerts, audit, delivery, people, spend, timing
+from storage.tables import alerts, audit, delivery, installations, people, spend, timing
 
 METADATA = SQLModel.metadata
 
-__all__ = ["METADATA", "alerts", "audit", "delivery", "people", "spend", "timing"]
+__all__ = ["METADATA", "alerts", "audit", "delivery", "installations", "people", "spend", "timing"]

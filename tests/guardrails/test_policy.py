@@ -90,6 +90,21 @@ allocation:
         ),
         ("version: 1|version: 2", "version", "Allowed: 1."),
         ("flood: 4|flood: many", "alerts.flood", "must be a whole number (it is 'many')"),
+        (
+            "when: {team: search}|when: {stage: [scaled, prod]}",
+            "alerts.routes[0].when.stage[1]",
+            "did you mean production?",
+        ),
+        (
+            "when: {team: search}|when: {signal: qualty}",
+            "alerts.routes[0].when.signal",
+            "did you mean quality?",
+        ),
+        (
+            "email: lead@example.com, name|email: engineer@example.com, name",
+            "people[1].email",
+            "given twice",
+        ),
         ("flood: 4|flood: 0", "alerts.flood", "greater than or equal to 1"),
         ("{email: finops@|{email: finops(at)", "people[2].email", "must be an e-mail address"),
         ("slack: C0FINOPS1|slack: Finance!", "channels.finops.slack", "pattern"),
@@ -113,6 +128,8 @@ def test_each_mistake_has_its_sentence(change: str, place: str, sentence: str) -
         ("- a\n- b\n", "mapping"),
         ("version: 1\nversion: 1\n", "given twice"),
         ("\tversion: 1", "not YAML"),
+        ("a: &a [*a]", "contains itself"),
+        ("version: !!int foo", "not YAML"),
     ],
 )
 def test_what_is_no_policy_gets_a_sentence(text: str, sentence: str) -> None:

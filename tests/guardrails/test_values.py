@@ -68,7 +68,10 @@ def test_money_for_people(amount: str, shown: str) -> None:
         ("recs-v2 last 30d", date(2026, 10, 24), date(2026, 11, 22), "recs-v2"),
         ("last 2 weeks", date(2026, 11, 9), date(2026, 11, 22), ""),
         ("7d team search", date(2026, 11, 16), date(2026, 11, 22), "team search"),
-        ("this month", date(2026, 11, 1), TODAY, ""),
+        ("this month", date(2026, 11, 1), date(2026, 11, 22), ""),
+        ("pythia-410m yesterday", date(2026, 11, 22), date(2026, 11, 22), "pythia-410m"),
+        ("gpt-3d-render last 7d", date(2026, 11, 16), date(2026, 11, 22), "gpt-3d-render"),
+        ("ft-7d", date(2026, 10, 24), date(2026, 11, 22), "ft-7d"),
         ("last month x", date(2026, 10, 1), date(2026, 10, 31), "x"),
         ("last week", date(2026, 11, 16), date(2026, 11, 22), ""),
         ("x since 2026-11-01", date(2026, 11, 1), date(2026, 11, 22), "x"),
@@ -79,7 +82,7 @@ def test_periods_as_people_type_them(typed: str, first: date, last: date, rest: 
     assert read_period(typed, TODAY) == (Period(first, last), rest)
 
 
-@pytest.mark.parametrize("typed", ["last 0d", "since yesterday", "since 2027-01-01", "last 999w"])
+@pytest.mark.parametrize("typed", ["last 0d", "since yesterday", "since 2027-01-01", "last 9999d"])
 def test_what_is_no_period_gets_a_sentence(typed: str) -> None:
     with pytest.raises(PeriodError):
         read_period(typed, TODAY)

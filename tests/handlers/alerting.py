@@ -13,6 +13,7 @@ from handlers import catalog as _catalog  # noqa: F401  (registers the handlers)
 from handlers import router
 from handlers.conversation import Actor, Interaction, Kind, Place
 from handlers.turn import Turn
+from storage import anomalies
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from tests.conftest import Clock
@@ -87,6 +88,12 @@ class Bot:
         with self.database.write() as connection:
             return work(Turn(connection, self.loaded, self.clock(), places))
 
+    def version(self, anomaly_id: str) -> int:
+        """What a button that shows the anomaly as it is now carries."""
+        with self.database.read() as connection:
+            row = anomalies.get(connection, anomaly_id)
+        return 1 if row is None else int(row.version)
+
     def act(
         self,
         kind: Kind,
@@ -96,6 +103,7 @@ class Bot:
         who: str = "engineer@example.com",
         delivery: str | None = None,
         standing: Any = "member",
+        version: int | None = None,
         **inputs: str,
     ) -> Any:
         known = {p.email: p.name for p in self.loaded.policy.people}
@@ -113,6 +121,7 @@ class Bot:
             kind=kind,
             name=name,
             subject=subject,
+            version=self.version(subject) if version is None else version,
             inputs=inputs,
             actor=actor,
             place=Place(surface="console", tenant="local", channel="ml-search"),
@@ -123,4 +132,7 @@ class Bot:
                     connection, self.loaded, places, interaction, self.clock()
                 ).reply
         except Exception as error:
-            return router.refused(error, interaction)
+            reply = router.refused(error, interaction)
+            with self.database.write() as connection:
+                router.remember_refusal(connection, interaction, reply, self.clock())
+            return reply

@@ -10,8 +10,17 @@ import pytest
 from sqlalchemy import select
 
 from handlers.alerts.publish import Published, publish
-from handlers.conversation import Done, FieldErrors, Message, OpenForm, Private, Refused
+from handlers.conversation import (
+    Done,
+    FieldErrors,
+    Message,
+    OpenForm,
+    Place,
+    Private,
+    Refused,
+)
 from handlers.deadlines import run_due
+from handlers.turn import Turn
 from storage import audit
 from storage.tables.alerts import Anomaly, Feedback
 from storage.tables.audit import AuditEntry
@@ -362,3 +371,110 @@ def test_help_and_wrong_commands(bot: Bot) -> None:
     wrong = bot.act("command", "spnd", text="")
     assert isinstance(wrong, Refused)
     assert "/spend" in wrong.sentence
+
+
+def test_a_gap_in_the_bill_does_not_silence_what_goes_on(bot: Bot, anomaly: str) -> None:
+    """The bill was half written for one round: the anomaly was closed as restated, and when the bill was
+    whole again the same spike was taken for the closed one and never told, up to $240,000."""
+    bot.clock.now += timedelta(hours=1)
+    assert post(bot).ended == 1
+    bot.clock.now += timedelta(days=1)
+    assert post(bot, finding(last=date(2026, 11, 23), days=3, impact=Decimal(60000))).went_on == 1
+    row = state(bot, anomaly)
+    assert row.ended_on is None
+    assert row.state == "open"
+    assert "now it goes on" in words_of(sent(bot, "post", f"anomaly:{anomaly}:news")[-1])
+
+
+def test_what_was_only_recorded_is_posted_when_it_goes_on_after_all(bot: Bot) -> None:
+    old = finding(last=date(2026, 10, 1), ongoing=False)
+    post(bot, old)
+    assert rows(bot, Outbox) == []
+    post(bot, finding(last=date(2026, 11, 22), days=60))
+    assert [r for r in sent(bot, "post", "anomaly:") if not r.thread_key]
+    assert len(rows(bot, Anomaly)) == 1
+
+
+def test_a_form_about_a_level_that_nobody_saw_is_refused(bot: Bot, anomaly: str) -> None:
+    """The form was opened at $1,500 and sent after the bill had grown to $31,240: that became expected."""
+    form = bot.act("press", "anomaly.expect", anomaly).form
+    bot.clock.now += timedelta(days=1)
+    post(bot, finding(last=date(2026, 11, 23), days=3, observed=90000.0))
+    late = bot.act(
+        "submission", "anomaly.expect", anomaly, version=form.version, why="x", until="2026-12-01"
+    )
+    assert isinstance(late, Refused)
+    assert late.reason == "stale"
+    assert rows(bot, Feedback) == []
+
+
+def test_a_colleague_who_was_faster_is_not_overruled_by_an_open_form(
+    bot: Bot, anomaly: str
+) -> None:
+    form = bot.act("press", "anomaly.resolve", anomaly).form
+    bot.act("press", "anomaly.investigate", anomaly, who="lead@example.com")
+    late = bot.act(
+        "submission", "anomaly.resolve", anomaly, version=form.version, cause="1", words="done"
+    )
+    assert isinstance(late, Refused)
+    assert "ML lead, search" in late.sentence
+    assert state(bot, anomaly).state == "investigating"
+
+
+def test_investigating_can_be_given_back(bot: Bot, anomaly: str) -> None:
+    bot.act("press", "anomaly.investigate", anomaly)
+    assert isinstance(bot.act("press", "anomaly.release", anomaly, who="lead@example.com"), Done)
+    assert state(bot, anomaly).state == "open"
+    assert "Released by ML lead, search." in words_of(
+        sent(bot, "post", f"anomaly:{anomaly}:news")[-1]
+    )
+    assert isinstance(bot.act("press", "anomaly.release", anomaly), Refused)
+
+
+def test_a_snooze_of_what_has_ended_leaves_it_open_with_news_of_its_own(
+    bot: Bot, anomaly: str
+) -> None:
+    """The news had the key of the next decision's news, which then was never sent."""
+    bot.act("press", "anomaly.snooze", anomaly, choice="1")
+    post(bot, finding(ongoing=False))
+    bot.clock.now += timedelta(days=1)
+    assert run_due(bot.database, bot.loaded, places, bot.clock) == 1
+    assert state(bot, anomaly).state == "open"
+    bot.act("submission", "anomaly.resolve", anomaly, cause="1", words="it was a test")
+    keys = [r.message_key for r in sent(bot, "post", f"anomaly:{anomaly}:news")]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_grouped_anomaly_that_climbs_can_still_be_shown(bot: Bot) -> None:
+    found = [finding(f"exp-{n}", impact=Decimal(100 + n), severity="low") for n in range(6)]
+    post(bot, *found)
+    group_id = next(r for r in sent(bot, "post") if r.key.startswith("group:")).key.partition(":")[
+        2
+    ]
+    bot.clock.now += timedelta(days=1)
+    grown = [replace(f, impact=Decimal(900000)) if n == 0 else f for n, f in enumerate(found)]
+    post(bot, *grown)
+    bot.act("press", "anomaly.group-rest", group_id)
+    climbed = next(r for r in rows(bot, Anomaly) if r.scope == "experiment:exp-0")
+    assert sent(bot, "post", f"anomaly:{climbed.id}")
+
+
+def test_two_channels_that_are_one_place_hear_of_it_once(bot: Bot) -> None:
+    """The team's channel was not in Slack: both of its routes fell to the default, which got it twice."""
+
+    def one_place(channel: str) -> tuple[Place, ...]:
+        return (Place(surface="slack", tenant="T1", channel="C0FINOPS1"),)
+
+    with bot.database.write() as connection:
+        publish(Turn(connection, bot.loaded, bot.clock(), one_place), [finding()])
+    assert len([r for r in sent(bot, "post", "anomaly:") if not r.thread_key]) == 1
+
+
+def test_a_refused_delivery_that_comes_again_is_refused_again(bot: Bot, anomaly: str) -> None:
+    """Reopen was refused because nothing was decided; the same bytes, replayed after somebody had
+    decided, once reopened it."""
+    first = bot.act("press", "anomaly.reopen", anomaly, delivery="r1")
+    assert isinstance(first, Refused)
+    bot.act("press", "anomaly.false-alarm", anomaly, who="lead@example.com")
+    assert bot.act("press", "anomaly.reopen", anomaly, delivery="r1") == first
+    assert state(bot, anomaly).state == "false-alarm"

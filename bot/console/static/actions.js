@@ -1,9 +1,10 @@
 // What happens when a control is used or a command is sent: one request, then its reply is shown.
 
 import { deliveryId, post } from "./api.js";
-import { announce, el, icon, toast } from "./dom.js";
+import { needs } from "./controls.js";
+import { el, icon, toast } from "./dom.js";
 import { openForm } from "./forms.js";
-import { state } from "./state.js";
+import { mayPress, state } from "./state.js";
 import { showPrivate } from "./private.js";
 
 /** Where a reply is shown: `near` is the node of the message it is about, or nothing for the channel. */
@@ -12,6 +13,11 @@ const origin = (near, channel, thread) => ({ near, channel, thread });
 /** Handles a control: asks first when it says so, presses once, shows the reply. */
 export function pressIn({ channel, thread, node }) {
   return async (control, button, choice) => {
+    if (!mayPress(control.action)) {
+      refuse(`${control.label.replace("…", "")}: ${needs(state.presses[control.action])}`,
+        origin(node(), channel, thread));
+      return;
+    }
     if (button.getAttribute("aria-disabled") === "true") return;
     if (control.confirm && !(await confirmed(control))) return;
     const body = {
@@ -53,7 +59,7 @@ async function pending(button, work) {
   } finally {
     // The spinner stays for a moment: the message's edit is on its way and may replace the button.
     setTimeout(() => {
-      button.removeAttribute("aria-disabled");
+      if (mayPress(button.dataset.action)) button.removeAttribute("aria-disabled");
       button.removeAttribute("aria-busy");
       button.querySelector(".spinner")?.remove();
     }, 300);
@@ -64,8 +70,7 @@ async function pending(button, work) {
 function show(reply, where, asked) {
   switch (reply.kind) {
     case "done":
-      if (reply.note) toast(reply.note);
-      else announce("Done.");
+      toast(reply.note || "Done.");
       break;
     case "private":
       showPrivate({ ...where, asked, message: reply.message, charts: reply.charts });

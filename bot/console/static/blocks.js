@@ -1,7 +1,8 @@
 // Draws the blocks of a message.
 
-import { el, icon, isMenuOf, closeMenu, openMenu } from "./dom.js";
-import { inTheme } from "./state.js";
+import { bandNode } from "./chart.js";
+import { controlsNode } from "./controls.js";
+import { el } from "./dom.js";
 import { spans, wordsOf } from "./text.js";
 
 /** The node of one block. `press(control, button, choice)` is called when a control is used. */
@@ -24,10 +25,9 @@ export function blockNode(block, { chart, press, level }) {
     case "table":
       return table(block);
     case "band":
-      return band(block, chart);
+      return bandNode(block, chart);
     case "controls":
-      return el("div", { class: "block controls", role: "group", "aria-label": "Actions" },
-        block.controls.map((c) => (c.kind === "menu" ? menu(c, press) : button(c, press))));
+      return controlsNode(block.controls, press);
     case "divider":
       return el("hr", { class: "block divider" });
     default:
@@ -35,83 +35,24 @@ export function blockNode(block, { chart, press, level }) {
   }
 }
 
+const MANY = 3; // more columns than this stand below each other on a phone
+
+/** The roles are said as well, because a table whose rows are stacked is no table to some readers. */
 function table({ header, rows, align }) {
   const side = (i) => (align[i] === "r" ? "right" : null);
-  return el("div", { class: "block table-frame", tabindex: "0", role: "group", "aria-label": "Table" },
-    el("table", {},
-      el("thead", {}, el("tr", {}, header.map((h, i) =>
-        el("th", { scope: "col", class: side(i) }, h)))),
-      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) =>
-        (i === 0
-          ? el("th", { scope: "row", class: side(i) }, cell)
-          : el("td", { class: side(i) }, cell))))))));
-}
-
-function band(block, chart) {
-  if (!chart) return el("p", { class: "block small" }, block.alt);
-  const image = el("img", {
-    class: "chart", alt: block.alt, width: 880, height: 440, loading: "lazy", decoding: "async",
-    src: inTheme(chart), data: { chart },
-    on: { error: () => image.closest("figure").classList.add("broken") },
-  });
-  return el("figure", { class: "block band" },
-    el("button", {
-      type: "button", class: "chart-button", "aria-label": `Show the chart larger: ${block.title}`,
-      on: { click: () => enlarge(block, chart) },
-    }, image),
-    el("figcaption", { class: "chart-missing" }, block.alt));
-}
-
-/** The chart in a dialog, with its words below. */
-function enlarge(block, chart) {
-  const dialog = el("dialog", { class: "dialog dialog-wide", "aria-label": block.title },
-    el("header", { class: "dialog-head" },
-      el("h2", {}, block.title),
-      el("button", {
-        type: "button", class: "icon-button", "aria-label": "Close", on: { click: () => dialog.close() },
-      }, icon("close"))),
-    el("div", { class: "dialog-body" },
-      el("img", {
-        class: "chart", alt: "", width: 880, height: 440, src: inTheme(chart), data: { chart },
-      }),
-      el("p", { class: "small" }, block.alt)));
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-const keyOf = (control) => `${control.kind} ${control.action} ${control.subject}`;
-
-function button(control, press) {
-  const node = el("button", {
-    type: "button", class: `button button-${control.style}`, data: { control: keyOf(control) },
-    "aria-haspopup": control.opens_form || control.confirm ? "dialog" : null,
-    on: { click: () => press(control, node) },
-  }, el("span", { class: "button-label" }, control.label));
-  return node;
-}
-
-function menu(control, press) {
-  const node = el("button", {
-    type: "button", class: "button button-default button-menu", data: { control: keyOf(control) },
-    "aria-haspopup": "menu", "aria-expanded": "false",
-    on: {
-      click: () => (isMenuOf(node) ? closeMenu(true) : open()),
-      keydown: (event) => {
-        if (event.key !== "ArrowDown") return;
-        event.preventDefault();
-        open();
-      },
-    },
-  }, el("span", { class: "button-label" }, control.label), icon("down", 14));
-  const open = () => {
-    if (node.getAttribute("aria-disabled") === "true") return;
-    openMenu(node, {
-      label: control.label, items: control.options, choose: (value) => press(control, node, value),
-    });
-  };
-  return node;
+  const cell = (words, i) => el(i === 0 ? "th" : "td", {
+    class: side(i), scope: i === 0 ? "row" : null, role: i === 0 ? "rowheader" : "cell",
+    data: { label: header[i] ?? "" },
+  }, words);
+  return el("div", {
+    class: `block table-frame${header.length > MANY ? " table-stacks" : ""}`,
+    tabindex: "0", role: "group", "aria-label": "Table",
+  },
+    el("table", { role: "table" },
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, header.map((h, i) =>
+        el("th", { scope: "col", role: "columnheader", class: side(i) }, h)))),
+      el("tbody", { role: "rowgroup" },
+        rows.map((row) => el("tr", { role: "row" }, row.map(cell))))));
 }
 
 /** Fills `body` with blocks; what did not change stays the very same node. */

@@ -3,10 +3,9 @@
 import { get } from "./api.js";
 import { announce, byId, el, icon, toast } from "./dom.js";
 import { rank } from "./fuzzy.js";
-import { roleWords } from "./sidebar.js";
-import { rememberTyped, state, typedBefore } from "./state.js";
+import { rememberTyped, roleWords, state, typedBefore } from "./state.js";
 
-const SHOWN = 8;
+const SHOWN = 20;
 const FRESH = 60_000;
 let words = {};
 let wordsAt = -FRESH;
@@ -171,6 +170,7 @@ function suggestions(typed) {
   const said = tidy(typed);
   const command = commandOf(typed);
   const rest = command ? said.replace(/\s+/g, " ").slice(command.name.length) : "";
+  if (!said) return { options: families(), command };
   const commands = rest.trim() ? [] : rank(said.trim(), state.commands, (c) => c.name, (c) => c.does)
     .filter(({ item }) => item !== command)
     .map(({ item, at, begins }) => ({
@@ -179,6 +179,21 @@ function suggestions(typed) {
     }));
   const found = command && rest.startsWith(" ") ? argumentsOf(command, typed, rest) : [];
   return { options: [...found, ...commands].slice(0, SHOWN), command };
+}
+
+/** What can be asked for at all, by its first word: /help, /spend …; what stands behind it comes next. */
+function families() {
+  const firsts = [...new Set(state.commands.map((c) => c.name.split(" ")[0]))];
+  return firsts.map((first) => {
+    const members = state.commands.filter((c) => c.name.split(" ")[0] === first);
+    const itself = members.find((c) => c.name === first);
+    const more = members.filter((c) => c !== itself).map((c) => c.name.slice(first.length + 1));
+    const also = more.length ? `also ${more.join(", ")}` : "";
+    return {
+      text: `${first} `, words: `/${first}`, at: [], usage: more.length || itself?.usage ? "…" : "",
+      about: [itself?.does, itself ? also : more.join(", ")].filter(Boolean).join("; "),
+    };
+  });
 }
 
 /** What may come next: the words that the usage names, then teams, features and experiments. */

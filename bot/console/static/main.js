@@ -3,6 +3,7 @@
 import { sendCommand } from "./actions.js";
 import { get, session } from "./api.js";
 import { drawCommandBox, focusCommandBox } from "./command-box.js";
+import { showAllowed } from "./controls.js";
 import { announce, byId, closeMenu, el, icon, toast } from "./dom.js";
 import { startLive } from "./live.js";
 import { MessageList } from "./messages.js";
@@ -35,12 +36,21 @@ function go(channel, id = null, thread = false) {
   else location.hash = to;
 }
 
+/** Where to begin: your team's channel, else the first with something new, else where alerts go. */
+function firstChannel() {
+  const channels = [...state.channels.values()];
+  const home = state.channels.get(state.persona?.channel);
+  if (home?.messages) return home.name;
+  const first = channels.find((c) => c.unread) ?? state.channels.get(state.workspace.channel) ?? channels[0];
+  return first?.name;
+}
+
 async function route() {
   const [, kind, name, id, thread] = location.hash.split("/");
   const wanted = kind === "channel" && name ? decodeURIComponent(name) : null;
-  const first = state.channels.keys().next().value;
-  const channel = state.channels.has(wanted) ? wanted : first;
+  const channel = state.channels.has(wanted) ? wanted : state.channel ?? firstChannel();
   if (!channel) return;
+  if (!wanted) history.replaceState(history.state, "", address(channel));
   if (wanted && wanted !== channel) toast(`There is no channel called ${wanted}.`, "warning");
   const messageId = /^\d{1,9}$/.test(id ?? "") && wanted === channel ? Number(id) : null;
   const inThread = messageId !== null && thread === "thread";
@@ -78,9 +88,12 @@ async function openChannel(name, messageId = null) {
   byId("empty").hidden = true;
   list.reset([]);
   drawChannels();
-  await load(name, null);
+  const read = readMarks()[name] ?? 0;
+  const news = channel.last_id > read;
+  await load(name, news && read ? read + 1 : null);
   if (turn !== opening) return;
   if (messageId) await reveal(messageId);
+  else if (news && (read || !older)) list.toFirstFrom(read + 1);
   else list.toEnd();
   seen();
 }
@@ -248,12 +261,15 @@ function takeSession(found) {
   state.workspace = found.workspace;
   state.personas = found.personas;
   state.commands = found.commands;
+  state.presses = found.presses;
   choosePersona();
+  showAllowed();
   const persona = byId("persona");
   if (!persona || persona.getAttribute("aria-expanded") !== "true") drawPersona(becameSomeone);
 }
 
 function becameSomeone() {
+  showAllowed();
   highlightYou();
   putPrivate();
 }

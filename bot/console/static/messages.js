@@ -3,7 +3,9 @@
 import { pressIn } from "./actions.js";
 import { fillBlocks } from "./blocks.js";
 import { el, icon } from "./dom.js";
-import { dayKey, dayWords, highlightYou, plural, timeNode } from "./text.js";
+import { putCards } from "./private.js";
+import { highlightYou, plural } from "./text.js";
+import { dayKey, dayWords, timeNode } from "./times.js";
 
 const AT_END = 80;
 
@@ -106,6 +108,20 @@ export class MessageList {
     });
   }
 
+  /** Scrolls so that the first message from an id on, and the line above it, stands at the top. */
+  toFirstFrom(id) {
+    const from = [...this.entries.keys()].filter((key) => key >= id).sort((a, b) => a - b)[0];
+    if (from === undefined) {
+      this.toEnd();
+      return;
+    }
+    const node = this.node(from);
+    const above = [...this.container.querySelectorAll(".news-line, .day")]
+      .filter((n) => n.nextElementSibling === node)[0] ?? node;
+    this.scroller.scrollTop += above.getBoundingClientRect().top
+      - this.scroller.getBoundingClientRect().top - 8;
+  }
+
   /** Changes the list while the buttons that someone is at, else what is read, stay where they are. */
   keepPlace(change) {
     const view = this.scroller.getBoundingClientRect();
@@ -163,20 +179,22 @@ export class MessageList {
 
   #fill(entry) {
     const { message, node, body, head } = entry;
-    node.className = `message tone-${message.content.tone}`;
+    node.className = `message tone-${message.content.tone}${message.author ? " note" : ""}`;
     node.dataset.revision = message.revision;
     node.setAttribute("aria-label", message.content.summary);
     const address = `#/channel/${encodeURIComponent(message.channel)}/${message.id}`;
     head.replaceChildren(
-      el("span", { class: "author" }, "Sandrail"), el("span", { class: "chip" }, "app"),
+      el("span", { class: "author" }, message.author?.name ?? "Sandrail"),
+      message.author ? "" : el("span", { class: "chip" }, "app"),
       el("a", { class: "permalink", href: address }, timeNode(message.posted_at)),
       message.edited_at
-        ? el("span", { class: "edited" }, "edited ", timeNode(message.edited_at, { withDay: true }))
+        ? el("span", { class: "edited" }, "edited ", timeNode(message.edited_at))
         : "");
     body.classList.toggle("framed", isFramed(message.content));
     fillBlocks(body, message.content.blocks, message.charts, {
       level: this.level, press: entry.press,
     });
+    putCards(node);
     highlightYou(body);
     this.#replies(entry);
   }
@@ -191,7 +209,7 @@ export class MessageList {
     }
     replies.replaceChildren(el("button", { type: "button", class: "replies", on: { click: open } },
       icon("reply", 16), el("span", { class: "replies-count" }, plural(message.replies, "reply", "replies")),
-      el("span", { class: "replies-last" }, "last ", timeNode(message.last_reply_at, { withDay: true }))));
+      el("span", { class: "replies-last" }, "last ", timeNode(message.last_reply_at))));
     if (focused) replies.firstElementChild.focus({ preventScroll: true });
   }
 

@@ -4,7 +4,8 @@ import { pressIn } from "./actions.js";
 import { fillBlocks } from "./blocks.js";
 import { announce, byId, el, icon } from "./dom.js";
 import { state } from "./state.js";
-import { highlightYou, timeNode } from "./text.js";
+import { highlightYou } from "./text.js";
+import { timeNode } from "./times.js";
 
 const cards = [];
 let channelList = null;
@@ -16,7 +17,7 @@ export function useChannelList(list) {
 
 const KEPT = 40;
 
-/** Shows an answer right below the message it is about, else at the end of the channel. */
+/** Shows an answer right below the buttons of the message it is about, else at the end of the channel. */
 export function showPrivate({ near, channel, thread, asked, message, charts }) {
   const body = el("div", { class: "body" });
   const card = el("section", {
@@ -31,25 +32,33 @@ export function showPrivate({ near, channel, thread, asked, message, charts }) {
       }, icon("close", 14))),
     asked ? el("p", { class: "private-asked" }, el("code", {}, `/${asked.replace(/^\s*\//, "")}`)) : null,
     body);
+  const about = cards.find((c) => c.card === near); // a button of a private answer was pressed
   const entry = {
     card, channel, inThread: Boolean(near?.closest("#thread")), messageId: near?.dataset.id ?? null,
-    person: state.persona?.person, after: channelList.newest,
+    person: state.persona?.person, after: about?.after ?? channelList.newest, about,
   };
   fillBlocks(body, message.blocks, charts, {
     level: 4, press: pressIn({ channel, thread, node: () => card }),
   });
+  if (about?.messageId) Object.assign(entry, { messageId: about.messageId, inThread: about.inThread });
   // A refusal about the same message takes the place of the one before.
-  for (const old of cards.filter((c) => entry.messageId && sameSpot(c, entry))) remove(old);
-  cards.push(entry);
+  for (const old of cards.filter((c) => sameSpot(c, entry))) remove(old);
+  cards.splice(about ? cards.indexOf(about) + 1 : cards.length, 0, entry);
   while (cards.length > KEPT) remove(cards[0]);
   put(entry);
   highlightYou(card);
   announce(`Only you can see this: ${message.summary}`);
-  card.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  bring(card);
 }
 
-const sameSpot = (a, b) =>
-  a.messageId === b.messageId && a.inThread === b.inThread && a.person === b.person;
+/** Scrolls until a card is seen: all of it, or its beginning when it is higher than the view. */
+function bring(card) {
+  const high = card.offsetHeight > (card.closest(".scroller")?.clientHeight ?? 0) - 40;
+  card.scrollIntoView({ block: high ? "start" : "nearest", behavior: "instant" });
+}
+
+const sameSpot = (a, b) => (a.messageId || a.about) && a.messageId === b.messageId
+  && a.about === b.about && a.inThread === b.inThread && a.person === b.person;
 
 /** Puts the cards of the channel and of who you are back after the messages were drawn anew. */
 export function putPrivate() {
@@ -72,10 +81,28 @@ function put(entry) {
     arrange();
     return;
   }
-  if (!isHere(entry)) return;
   const list = byId(entry.inThread ? "thread-messages" : "messages");
   const message = list.querySelector(`article[data-id="${CSS.escape(entry.messageId)}"]`);
-  message?.querySelector(".after").append(entry.card);
+  if (message && isHere(entry)) putIn(message, entry);
+}
+
+/** Right below the buttons, where someone looks who pressed one; else below the message. */
+function putIn(message, entry) {
+  const buttons = [...message.querySelectorAll(":scope > .content > .body > .controls")].at(-1);
+  if (entry.about?.card.isConnected) entry.about.card.after(entry.card);
+  else if (buttons) buttons.after(entry.card);
+  else message.querySelector(":scope > .content > .after").append(entry.card);
+}
+
+/** Puts the cards of one message back after it was drawn anew. */
+export function putCards(message) {
+  if (!message.isConnected) return;
+  const inThread = Boolean(message.closest("#thread"));
+  for (const entry of cards) {
+    if (entry.messageId === message.dataset.id && entry.inThread === inThread && isHere(entry)) {
+      putIn(message, entry);
+    }
+  }
 }
 
 function remove(entry) {

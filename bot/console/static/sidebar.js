@@ -1,7 +1,7 @@
 // The left column: channels with what is unread, who you are, how it looks.
 
 import { announce, byId, closeMenu, el, icon, isMenuOf, openMenu } from "./dom.js";
-import { choosePersona, setTheme, state, theme } from "./state.js";
+import { choosePersona, roleWords, setTheme, state, theme } from "./state.js";
 
 /** Draws the channels; those with something unread are bold and say how much. */
 export function drawChannels() {
@@ -27,12 +27,6 @@ export function drawChannels() {
   const where = state.channel ? `#${state.channel} · ` : "";
   document.title = `${unread ? `(${unread}) ` : ""}${where}${state.workspace.name} · Sandrail`;
 }
-
-const ROLE_WORDS = {
-  finops: "FinOps", product: "product owner", finance: "finance partner", lead: "lead",
-};
-export const roleWords = (roles) =>
-  (roles.length ? roles.map((r) => ROLE_WORDS[r] ?? r).join(", ") : "no role");
 
 const face = (persona) => {
   const initials = persona.name.split(/[\s,]+/).filter((w) => /\p{L}/u.test(w)).slice(0, 2)

@@ -23,6 +23,7 @@ export const state = {
   workspace: { name: "", time_zone: "UTC" },
   personas: [],
   commands: [],
+  presses: {},
   channels: new Map(),
   persona: null,
   channel: null,
@@ -41,6 +42,22 @@ export function choosePersona(person) {
     address.searchParams.set("as", state.persona.person);
     history.replaceState(history.state, "", address);
   }
+}
+
+const ROLE_WORDS = {
+  finops: "FinOps", product: "product owner", finance: "finance partner",
+};
+
+/** Roles in words: "engineer, lead, FinOps". */
+export function roleWords(roles, last = ", ") {
+  const words = roles.map((r) => ROLE_WORDS[r] ?? r);
+  return words.length > 1 ? `${words.slice(0, -1).join(", ")}${last}${words.at(-1)}` : words[0] ?? "no role";
+}
+
+/** Whether who you are may use a button; one that the bot does not know is left to its answer. */
+export function mayPress(action) {
+  const roles = state.presses[action];
+  return !state.persona || !roles || roles.some((r) => state.persona.roles.includes(r));
 }
 
 /** The newest message's id that was read in each channel. */

@@ -1,48 +1,8 @@
-// Words and times, in the reader's own zone and language.
+// Words: what spans say, as nodes and as lines.
 
 import { el } from "./dom.js";
 import { state } from "./state.js";
-
-const format = (options) => new Intl.DateTimeFormat(undefined, options);
-const clock = format({ hour: "numeric", minute: "2-digit" });
-const shortDate = format({ day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
-const DATED = { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
-const dated = format(DATED);
-const datedOfYear = format({ ...DATED, year: "numeric" });
-const full = format({ dateStyle: "full", timeStyle: "long" });
-const dayName = format({ weekday: "long", day: "numeric", month: "long" });
-const dayNameOfYear = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
-const numeric = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-
-const startOfDay = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
-
-/** Days from today: 0 today, -1 yesterday. */
-function daysAway(date) {
-  return Math.round((startOfDay(date) - startOfDay(new Date())) / 86_400_000);
-}
-
-const isThisYear = (date) => date.getFullYear() === new Date().getFullYear();
-
-/** One string per calendar day of the reader. */
-export const dayKey = (iso) => startOfDay(new Date(iso)).toDateString();
-
-/** What stands between two days: Today, Yesterday, Monday, November 2. */
-export function dayWords(iso) {
-  const date = new Date(iso);
-  const away = daysAway(date);
-  if (away === 0 || away === -1) {
-    const words = numeric.format(away, "day");
-    return words.charAt(0).toUpperCase() + words.slice(1);
-  }
-  return (isThisYear(date) ? dayName : dayNameOfYear).format(date);
-}
-
-/** A time; the whole date and zone show when the pointer rests on it. */
-export function timeNode(iso, { withDay = false, klass = "time" } = {}) {
-  const date = new Date(iso);
-  const words = withDay && daysAway(date) !== 0 ? shortDate.format(date) : clock.format(date);
-  return el("time", { datetime: iso, title: full.format(date), class: klass }, words);
-}
+import { timeNode } from "./times.js";
 
 /** Text spans as nodes. An address that is no web or mail address stays words. */
 export function spans(text) {
@@ -61,11 +21,8 @@ export function spans(text) {
         return el("span", {
           class: "mention", title: span.person, data: { person: span.person },
         }, `@${span.name}`);
-      case "at": {
-        const date = new Date(span.time);
-        return el("time", { datetime: span.time, title: full.format(date), class: "at" },
-          (isThisYear(date) ? dated : datedOfYear).format(date));
-      }
+      case "at":
+        return timeNode(span.time, "at");
       default:
         return span.text;
     }

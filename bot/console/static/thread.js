@@ -3,19 +3,23 @@
 import { get } from "./api.js";
 import { announce, byId, el } from "./dom.js";
 import { MessageList } from "./messages.js";
+import { drawNoteBox } from "./notes.js";
 import { putPrivate } from "./private.js";
 import { plural } from "./text.js";
 
 let rootId = null;
+let rootChannel = "";
 let list = null;
 let opener = null;
 let asked = 0;
+let box = null;
 
 /** Prepares the panel; `closed()` is called when the reader closes it. */
 export function startThread(closed) {
   list = new MessageList({
     container: byId("thread-messages"), scroller: byId("thread-scroller"), level: 4,
   });
+  box = drawNoteBox(() => ({ channel: rootChannel, thread: rootId }));
   byId("thread-close").addEventListener("click", () => closed());
 }
 
@@ -37,7 +41,9 @@ export async function openThread(id, focusId = null) {
   if (turn !== asked) return;
   byId("thread").hidden = false;
   byId("app").classList.add("thread-shown");
+  rootChannel = found.root.channel;
   list.reset([found.root, ...found.replies]);
+  box.show();
   about(found.root.channel);
   putPrivate();
   if (focusId && list.reveal(focusId)) return;
