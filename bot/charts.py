@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from babel.numbers import format_currency, is_currency
 
+from guardrails.alerts.words import SHARE
 from handlers.conversation import Band
 
 WIDTH, HEIGHT, DPI = 880, 440, 110
@@ -40,7 +41,7 @@ _DARK = _Colours(
 
 @lru_cache(maxsize=64)
 def draw_band(band: Band, *, dark: bool = False) -> bytes:
-    """A PNG of 880×440 pixels: observed and expected values by day, the band between its limits.
+    """A PNG of 880×440 pixels: observed and expected values by day, the band between its limits if it has one.
 
     Anomalous days are marked; days that are still growing are hollow. The words are in ``band.alt``.
     Blocks for about a tenth of a second: call it in a thread.
@@ -69,23 +70,25 @@ def _numbers(values: Sequence[float | None]) -> list[float]:
 def _lines(axes: Any, band: Band, colours: _Colours) -> None:
     days = list(band.days)
     observed = _numbers(band.observed)
-    axes.fill_between(
-        days,
-        _numbers(band.lower),
-        _numbers(band.upper),
-        color=colours.band,
-        alpha=0.55,
-        linewidth=0,
-        label="usual range",
-    )
-    axes.plot(
-        days,
-        _numbers(band.expected),
-        color=colours.expected,
-        linewidth=1.6,
-        dashes=(4, 2.5),
-        label="expected",
-    )
+    if any(v is not None for v in band.upper):
+        axes.fill_between(
+            days,
+            _numbers(band.lower),
+            _numbers(band.upper),
+            color=colours.band,
+            alpha=0.55,
+            linewidth=0,
+            label="usual range",
+        )
+    if any(v is not None for v in band.expected):
+        axes.plot(
+            days,
+            _numbers(band.expected),
+            color=colours.expected,
+            linewidth=1.6,
+            dashes=(4, 2.5),
+            label="expected",
+        )
     axes.plot(days, observed, color=colours.observed, linewidth=1.9, label="actual", zorder=3)
     pairs = list(zip(days, observed, band.anomalous, band.incomplete, strict=True))
     marked = [(d, v) for d, v, anomalous, growing in pairs if anomalous and not growing]
@@ -173,10 +176,14 @@ def _note(figure: Any, growing: list[date], colours: _Colours) -> None:
 
 
 def amount(value: float, unit: str, step: float) -> str:
-    """A value as an axis shows it: ``$12K`` when the unit begins with a currency, else ``12K``.
+    """A value as an axis shows it: ``$12K`` when the unit begins with a currency, ``30 %`` of a share.
 
     ``step`` is how far two ticks are apart; it decides how many digits are needed.
     """
+    if unit.startswith(SHARE):
+        value, step = value * 100, step * 100
+        digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+        return f"{value:,.{digits}f} %".replace("-", "−")
     limit, letter = next(
         ((n, word) for n, word in ((1e9, "B"), (1e6, "M"), (1e3, "K")) if step >= n), (1.0, "")
     )

@@ -10,7 +10,16 @@ from functools import partial
 
 from prometheus_client import Counter
 
-from bot.surface import AnswerLost, Closed, DeliveryError, Revoked, Surface, TryLater, Undeliverable
+from bot.surface import (
+    AnswerLost,
+    Closed,
+    DeliveryError,
+    NotInstalled,
+    Revoked,
+    Surface,
+    TryLater,
+    Undeliverable,
+)
 from handlers.conversation import Message, Place
 from storage import outbox
 from storage.database import Database
@@ -23,6 +32,9 @@ POLL = (
 )
 LONGEST = 50.0  # seconds of one sending: less than a lease, so that nobody else begins meanwhile
 LOOK_AT_CLOSED = timedelta(minutes=5)  # how soon an invitation into a channel is noticed
+LOOK_AT_GONE = timedelta(
+    seconds=30
+)  # how soon a workspace that installs us again gets its messages
 GIVE_UP = timedelta(days=7)  # a message that could not be sent for so long helps nobody any more
 GIVE_UP_LOST = timedelta(
     hours=6
@@ -49,7 +61,8 @@ class Delivery:
         self._clock = clock
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self.revoked: dict[str, str] = {}
+        self.revoked: dict[str, str] = {}  # surface → why it accepts us nowhere any more
+        self.gone: dict[str, str] = {}  # surface:tenant → why it does not, while others do
 
     def wake(self) -> None:
         """Something was written; look now."""
@@ -136,11 +149,13 @@ class Delivery:
         final = isinstance(error, Undeliverable) or age > (
             GIVE_UP_LOST if isinstance(error, AnswerLost) else GIVE_UP
         )
-        if final:
+        if final and not isinstance(error, NotInstalled):
             log.error("outbox row %s for %s is given up: %s", row.id, place.lane, error.reason)
             await self._database.in_write(lambda c: outbox.give_up(c, row, error.reason))
             return "dead"
-        if isinstance(error, Closed):
+        if isinstance(error, NotInstalled):
+            wait = LOOK_AT_GONE
+        elif isinstance(error, Closed):
             log.error("%s waits: %s", place.lane, error.reason)
             wait = LOOK_AT_CLOSED
         elif isinstance(error, TryLater) and error.after is not None:

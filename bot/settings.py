@@ -12,12 +12,24 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class SlackSettings:
-    """``signing_secret`` serves HTTP, ``app_token`` Socket Mode; one of the two at least."""
+    """``signing_secret`` serves HTTP, ``app_token`` Socket Mode; one of the two at least.
 
-    bot_token: str = field(repr=False)
+    Either there is one ``bot_token``, or ``client_id`` and ``client_secret``: then workspaces install the app
+    themselves, those in ``teams`` or, when that is empty, the first one and those that the policy names.
+    """
+
+    bot_token: str = field(repr=False)  # empty with a client_id
     signing_secret: str | None = field(default=None, repr=False)
     app_token: str | None = field(default=None, repr=False)
     api_url: str = "https://slack.com/api/"
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    teams: frozenset[str] = frozenset()
+
+    @property
+    def oauth(self) -> bool:
+        """Whether workspaces install the app themselves."""
+        return bool(self.client_id)
 
 
 @dataclass(frozen=True)
@@ -57,13 +69,19 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def _slack(get: Callable[[str], str | None]) -> SlackSettings | None:
     token, secret, app = get("SLACK_BOT_TOKEN"), get("SLACK_SIGNING_SECRET"), get("SLACK_APP_TOKEN")
-    if token is None:
+    client, client_secret = get("SLACK_CLIENT_ID"), get("SLACK_CLIENT_SECRET")
+    if token is None and client is None and client_secret is None:
         if secret or app:
             raise SettingsError(
                 "SLACK_BOT_TOKEN is missing; set it to the bot token (xoxb-…) of your Slack app."
             )
         return None
-    if not token.startswith("xoxb-"):
+    if token is None and (client is None or client_secret is None):
+        raise SettingsError(
+            "Set both SLACK_CLIENT_ID and SLACK_CLIENT_SECRET to let workspaces install the app, "
+            "or SLACK_BOT_TOKEN for one workspace."
+        )
+    if token is not None and not token.startswith("xoxb-"):
         raise SettingsError("SLACK_BOT_TOKEN must be a bot token, which starts with xoxb-.")
     if app is not None and not app.startswith("xapp-"):
         raise SettingsError("SLACK_APP_TOKEN must be an app-level token, which starts with xapp-.")
@@ -79,4 +97,8 @@ def _slack(get: Callable[[str], str | None]) -> SlackSettings | None:
         raise SettingsError(
             "SLACK_API_URL may be http:// on this machine only; elsewhere use https://."
         )
-    return SlackSettings(token, secret, app, api if api.endswith("/") else api + "/")
+    api = api if api.endswith("/") else api + "/"
+    if token is not None:  # one workspace; a client id beside it changes nothing
+        return SlackSettings(token, secret, app, api)
+    teams = frozenset((get("SLACK_TEAMS") or "").replace(",", " ").split())
+    return SlackSettings("", secret, app, api, client or "", client_secret or "", teams)

@@ -69,5 +69,9 @@ class Undeliverable(DeliveryError):
     """It will never go through: the message itself is refused."""
 
 
+class NotInstalled(DeliveryError):
+    """The place's tenant does not accept us (any more), others may: what is for it waits, however long."""
+
+
 class Revoked(DeliveryError):
     """The platform no longer accepts us: everything for this surface waits for the operator."""

@@ -38,7 +38,9 @@ def _readyz(kernel: Kernel) -> Callable[[web.Request], Awaitable[web.Response]]:
             wrong["database"] = type(error).__name__
         if wrong:
             return web.json_response({"status": "not ready", "why": wrong}, status=503)
-        return web.json_response({"status": "ready"})
+        # One workspace of several that is gone must not stop the others, nor its installing us again.
+        gone = {"gone": dict(kernel.delivery.gone)} if kernel.delivery.gone else {}
+        return web.json_response({"status": "ready", **gone})
 
     return ready
 

@@ -110,7 +110,11 @@ def take_state(connection: Connection, state: str, now: datetime) -> bool:
 
 
 def give_state(connection: Connection, state: str, until: datetime) -> None:
-    """Remembers a state that was given out."""
+    """Remembers a state that was given out.
+
+    States are kept as slack_sdk's state store keeps them. That store itself is not used: it takes a state in two
+    steps, so that on PostgreSQL two requests with one state could both win, and it takes the machine's clock.
+    """
     connection.execute(
         insert(SLACK_OAUTH_STATES).values(state=state, expire_at=until.replace(tzinfo=None))
     )

@@ -2,16 +2,17 @@
 
 # ruff: noqa: S608 – SQL is made of our own names; what comes from outside is quoted or bound.
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.policy.bills import DIMENSIONS, Metrics
 from guardrails.suggest import did_you_mean
-from storage.bills.engine import identifier, quoted
+from storage.bills.engine import file_name, identifier, quoted
 from storage.bills.errors import BillError
 from storage.bills.find_files import find_files, first_line
 from storage.database import Database
@@ -29,19 +30,24 @@ _POINTS = "metric_rows"
 def store_metrics(
     local: Any, database: Database, source: Metrics, folder: Path
 ) -> tuple[int, tuple[str, ...]]:
-    """Reads the files of one source and stores their points; points that exist are replaced.
+    """Reads the files of one source; their points replace all that are stored of this source.
 
     ``local`` is an Ibis backend on DuckDB; relative paths start at ``folder``. Returns how many
     points were read and the names of the metrics, sorted. Raises BillError with one sentence
     naming the file, and the row where one is wrong; nothing is stored then.
     """
+    import duckdb
+
     what = f"metrics {source.name}"
     found = find_files(local, source.files, folder, what)
     first = True
     for file in found.all:
         query = _select(local, file, what)
         start = f"CREATE OR REPLACE TEMP TABLE {_POINTS} AS" if first else f"INSERT INTO {_POINTS}"
-        local.raw_sql(f"{start} {query}")
+        try:
+            local.raw_sql(f"{start} {query}")
+        except duckdb.Error as error:
+            raise BillError(f"{what}: {_cannot(file, error)}") from None
         first = False
     _refuse_bad_rows(local, what)
     names = tuple(
@@ -49,8 +55,18 @@ def store_metrics(
         for row in local.raw_sql(f"SELECT DISTINCT metric FROM {_POINTS} ORDER BY 1").fetchall()
     )
     with database.write() as connection:
+        connection.execute(delete(_TABLE).where(_TABLE.c.source == source.name))
         points = sum(upsert_points(connection, batch) for batch in _batches(local, source.name))
     return points, names
+
+
+def remove_sources_without(connection: Connection, names: Iterable[str]) -> tuple[str, ...]:
+    """Removes all points of sources that are none of ``names``; returns what these are called."""
+    stored = set(connection.execute(select(_TABLE.c.source).distinct()).scalars())
+    gone = sorted(stored - set(names))
+    for name in gone:
+        connection.execute(delete(_TABLE).where(_TABLE.c.source == name))
+    return tuple(gone)
 
 
 def upsert_points(connection: Connection, points: list[dict[str, Any]]) -> int:
@@ -76,7 +92,7 @@ def _select(local: Any, file: str, what: str) -> str:
     import duckdb
 
     lower = file.partition("?")[0].lower()
-    path = quoted(file)
+    path = file_name(file)
     if lower.endswith((".parquet", ".parq", ".pq")):
         reader = f"read_parquet('{path}', file_row_number = true)"
     else:
@@ -87,7 +103,7 @@ def _select(local: Any, file: str, what: str) -> str:
     try:
         described = local.raw_sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()
     except duckdb.Error as error:
-        raise BillError(f"{what}: {file} cannot be read: {first_line(error)}") from None
+        raise BillError(f"{what}: {_cannot(file, error)}") from None
     own = {str(row[0]).strip().lower(): str(row[0]) for row in described}
     own.pop("file_row_number", None)
     missing = [name for name in REQUIRED if name not in own]
@@ -108,12 +124,14 @@ def _select(local: Any, file: str, what: str) -> str:
         else f"'' AS {name}"
         for name in ("metric", *DIMENSIONS, "unit", "day", "value")
     )
-    return f"SELECT '{path}' AS file, row_number() OVER () AS line, {texts} FROM {reader}"
+    return f"SELECT '{quoted(file)}' AS file, row_number() OVER () AS line, {texts} FROM {reader}"
 
 
 def _refuse_bad_rows(local: Any, what: str) -> None:
     row = local.raw_sql(
         f"""SELECT file, line, CASE
+            WHEN contains(concat({", ".join(("metric", *DIMENSIONS, "unit", "day", "value"))}), chr(10))
+                THEN 'it holds a line break; is a quote opened and not closed?'
             WHEN metric = '' THEN 'the metric has no name'
             WHEN try_cast(left(day, 10) AS DATE) IS NULL OR length(day) < 10
                 THEN 'day is “' || day || '”, not a day such as 2026-11-23'
@@ -124,20 +142,43 @@ def _refuse_bad_rows(local: Any, what: str) -> None:
     if row is not None:
         file, line, why = row
         raise BillError(f"{what}: {file}, row {line}: {why}.")
+    keys = ", ".join(k for k in _KEY if k != "day")
     twice = local.raw_sql(
-        f"SELECT file, max(line), any_value(metric), left(day, 10) FROM {_POINTS} "
-        f"GROUP BY file, left(day, 10), {', '.join(k for k in _KEY if k != 'day')} "
-        "HAVING count(*) > 1 AND count(DISTINCT value) > 1 ORDER BY 1, 2 LIMIT 1"
+        "SELECT min(file), max(file), arg_max(line, (file, line)), left(day, 10) AS on_day, "
+        f"{keys} FROM {_POINTS} GROUP BY on_day, {keys} "
+        "HAVING count(DISTINCT CAST(value AS DOUBLE)) > 1 ORDER BY 1, 3 LIMIT 1"
     ).fetchone()
-    if twice is not None:
-        file, line, metric, day = twice
+    if twice is None:
+        return
+    file, other, line, day, metric, *dimensions = twice
+    said = "".join(f", {n} {v}" for n, v in zip(DIMENSIONS, dimensions, strict=True) if v)
+    if file == other:
         raise BillError(
-            f"{what}: {file}, row {line}: {metric} of {day} is there twice with different values."
+            f"{what}: {file}, row {line}: {metric} of {day}{said} is there twice with different "
+            "values."
         )
+    raise BillError(
+        f"{what}: {file} and {other} give different values for {metric} of {day}{said}; "
+        "keep the one that is right."
+    )
+
+
+def _cannot(file: str, error: Exception) -> str:
+    """The sentence for a file that DuckDB cannot read; for a broken line, where and why."""
+    line = re.search(r"CSV Error on Line: (\d+)", str(error))
+    if line is None:
+        return f"{file} cannot be read: {first_line(error)}"
+    if "nterminated quote" in str(error):
+        why = "a quote is opened and not closed as CSV wants it"
+    elif wrong := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", str(error)):
+        why = f"it has {wrong[2]} fields where the header has {wrong[1]}"
+    else:
+        why = "it is not a line of a CSV file"
+    return f"{file}, line {line[1]}: {why}."
 
 
 def _batches(local: Any, source: str) -> Iterator[list[dict[str, Any]]]:
-    """Distinct points as columns of the table. Of two files the later name wins."""
+    """Distinct points as columns of the table; of the same point in two files one is taken."""
     keys = ", ".join(("metric", *DIMENSIONS))
     result = local.con.execute(
         f"""SELECT CAST(left(day, 10) AS DATE) AS day, {keys},

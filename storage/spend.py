@@ -11,9 +11,10 @@ from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
-from storage.tables.spend import BillPeriod, CostRollup
+from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
 
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
+_metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 _periods = BillPeriod.__table__  # type: ignore[attr-defined]
 
 
@@ -101,9 +102,9 @@ def spelled(connection: Connection, dimension: Dimension, value: str) -> list[st
     return [r[0] for r in rows]
 
 
-def has_bill(connection: Connection) -> bool:
-    """Whether a bill was ever read."""
-    return connection.execute(select(_periods.c.id).limit(1)).first() is not None
+def metric_names(connection: Connection) -> list[str]:
+    """The metrics that any source has."""
+    return list(connection.execute(select(_metrics.c.metric).distinct()).scalars())
 
 
 def covered(connection: Connection) -> Period | None:

@@ -14,12 +14,22 @@ Config = Annotated[Path | None, typer.Option(help="the policy; SANDRAIL_CONFIG o
 
 
 @audit_app.command("verify")
-def verify_command(config: Config = None) -> None:
+def verify_command(
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the result as JSON")] = False,
+) -> None:
     """Checks that no entry was changed, taken out or added afterwards."""
     from storage import audit
 
     with started(config) as start, start.database.read() as connection:
         result = audit.verify(connection)
+        if as_json:
+            broken = isinstance(result, audit.Broken)
+            shown = (
+                {"holds": False, **vars(result)} if broken else {"holds": True, "entries": result}
+            )
+            typer.echo(json.dumps(shown))
+            raise typer.Exit(1 if broken else 0)
         if isinstance(result, audit.Broken):
             raise fail(f"The audit chain is broken: {result.why}.")
         entries = "1 entry" if result == 1 else f"{result} entries"

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import fail, out, started
+from bot.cli.start import err, fail, out, started
 
 if TYPE_CHECKING:
     from guardrails.detection.found import Found
     from guardrails.policy.model import Policy
     from storage.database import Database
+
+#: A bill whose newest day is older than this gets a word about it.
+STALE = timedelta(days=3)
 
 
 def detect_command(
@@ -31,13 +34,17 @@ def detect_command(
 ) -> None:
     """Find anomalies as of a day and say why, without posting.
 
-    Looks at the bill as `sandrail ingest` last read it. Without --as-of the day is today, or the newest
-    day of the bill when that is older.
+    Looks at the bill as `sandrail ingest` last read it. Without --as-of the day is today in the
+    workspace's time zone: what the daily round posts of.
     """
     asked = _day(as_of)
     with started(config) as start:
         policy = start.loaded.policy
-        day, found = _find(start.database, policy, asked)
+        day, last, found = _find(start.database, policy, asked)
+    stale = asked is None and last < day - STALE
+    if stale:
+        hint = f"The bill ends on {last}; --as-of looks from an earlier day."
+        err.print(hint, markup=False, style="yellow", soft_wrap=True)
     if as_json:
         from pydantic import TypeAdapter
 
@@ -47,30 +54,35 @@ def detect_command(
         return
     news = day - timedelta(days=policy.alerts.news_days)
     told = [f for f in found if everything or f.ongoing or f.last_on >= news]
-    _show(told, len(found) - len(told), day)
+    _show(told, len(found) - len(told), day, "." if stale else ": all is as expected.")
 
 
-def _find(database: "Database", policy: "Policy", asked: date | None) -> tuple[date, list["Found"]]:
-    """The day that is looked from, and the findings. Ends the command when there is no bill."""
+def _find(
+    database: "Database", policy: "Policy", asked: date | None
+) -> tuple[date, date, list["Found"]]:
+    """The day that is looked from, the newest of the bill, the findings; or the end of the command."""
     from handlers.find_anomalies import find_anomalies
-    from storage.series import MissingRateError, newest_day
+    from storage.series import MissingRateError, bill_days
 
     with database.read() as connection:
-        newest = newest_day(connection)
-        if newest is None:
+        covered = bill_days(connection)
+        if covered is None:
             raise fail("No bill has been read yet: run sandrail ingest first.")
-        day = asked or min(datetime.now(UTC).astimezone(policy.workspace.zone).date(), newest)
+        first, last = covered
+        if asked is not None and not first <= asked <= last + timedelta(days=1):
+            raise fail(f"The bill covers {first} to {last}; choose a day of it, or the day after.")
+        day = asked or datetime.now(UTC).astimezone(policy.workspace.zone).date()
         try:
-            return day, find_anomalies(connection, policy, day)
+            return day, last, find_anomalies(connection, policy, day)
         except MissingRateError as error:
             raise fail(str(error)) from None
 
 
-def _show(found: list["Found"], older: int, day: date) -> None:
+def _show(found: list["Found"], older: int, day: date, calm: str) -> None:
     from bot.cli.detect_text import as_text
 
     if not found:
-        out.print(f"No anomalies as of {day:%A, %-d %B %Y}: all is as expected.", markup=False)
+        out.print(f"No anomalies as of {day:%A, %-d %B %Y}{calm}", markup=False)
     for one in found:
         out.print(as_text(one), soft_wrap=True, end="\n\n")
     if found:

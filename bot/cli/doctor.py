@@ -13,6 +13,7 @@ import typer
 from bot.cli.start import Start, fail, out, started
 from guardrails.authority import roles_that_may
 from guardrails.policy.people import PERMISSIONS
+from guardrails.suggest import did_you_mean
 
 STALE_DAYS = 3
 
@@ -39,6 +40,7 @@ def doctor_command(
             *_database(start),
             *_bill(start),
             *_roles(start),
+            *_metrics(start),
             *_deliveries(start),
             *_slack(start),
         ]
@@ -108,7 +110,7 @@ def _roles(start: Start) -> Iterator[Finding]:
         if not staffed.intersection(roles):
             yield Finding(
                 "wrong",
-                f"Nobody may {permission}: no role that has it has a member.",
+                f"Nobody has the permission {permission}: no role that has it has a member.",
                 f"Give {' or '.join(roles) or 'a role'} a member under roles in the policy.",
             )
     empty = sorted(set(policy.roles) - staffed)
@@ -116,8 +118,33 @@ def _roles(start: Start) -> Iterator[Finding]:
         yield Finding(
             "warning", f"Roles without members: {', '.join(empty)}.", "Add e-mails or user groups."
         )
+    known = {p.email for p in policy.people}
+    for role, members in sorted(policy.roles.items()):
+        for email in members.emails if known else ():
+            if email not in known:
+                yield Finding(
+                    "warning",
+                    f"The role {role} names {email}, who is not under people{did_you_mean(email, known)}",
+                    "Mend the address, or add the person.",
+                )
     if staffed:
         yield Finding("ok", f"Roles with members: {', '.join(sorted(staffed))}.")
+
+
+def _metrics(start: Start) -> Iterator[Finding]:
+    from storage import spend
+
+    watch = start.loaded.policy.watch
+    wanted = [*(u.metric for u in watch.units), *watch.quality]
+    with start.database.read() as connection:
+        known = spend.metric_names(connection)
+    for metric in wanted if known else ():
+        if metric not in known:
+            yield Finding(
+                "warning",
+                f"The policy watches the metric {metric}, which no source has{did_you_mean(metric, known)}",
+                "Mend the name under watch, or add the source under metrics.",
+            )
 
 
 def _deliveries(start: Start) -> Iterator[Finding]:
@@ -144,5 +171,7 @@ def _slack(start: Start) -> Iterator[Finding]:
         return
     from bot.slack.doctor import check_slack
 
-    for state, what, mend in asyncio.run(check_slack(start.settings.slack, start.loaded)):
+    for state, what, mend in asyncio.run(
+        check_slack(start.settings.slack, start.loaded, start.database)
+    ):
         yield Finding(state, what, mend)

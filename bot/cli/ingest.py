@@ -13,7 +13,7 @@ import typer
 from bot.cli.start import err, fail, out, started
 
 if TYPE_CHECKING:
-    from storage.bills.ingest import Progress
+    from storage.bills.reading import Progress
     from storage.bills.report import IngestReport, PeriodReport
 
 #: How many reasons and unclaimed services are printed; --json has all.
@@ -34,7 +34,7 @@ def ingest_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Read the bills and metrics, roll them up and store what changed.
+    """Read the bills and metrics, roll them up and store what changed. Days are days in UTC.
 
     Prints each billing period with its rows and the money in and out, which must agree, then how
     much of the spend is allocated, AI spend that nobody claims, and rows that could not be read.
@@ -74,6 +74,7 @@ def as_data(report: "IngestReport") -> dict[str, object]:
             "share_unallocated": covered.share_unallocated,
         },
         "quarantined": report.quarantined,
+        "totals": [asdict(total) for total in report.totals],
     }
     written: dict[str, object] = json.loads(json.dumps(data, default=_plain))
     return written
@@ -105,7 +106,7 @@ def _bars() -> Iterator["Progress"]:
     from rich.progress import Progress as Bars
 
     bars = Bars(
-        TextColumn("{task.description:<44}"),
+        TextColumn("{task.description:<44}", markup=False),  # a bill may be called [/red]
         BarColumn(),
         TimeElapsedColumn(),
         console=err,
@@ -129,6 +130,7 @@ def _bars() -> Iterator["Progress"]:
 
 def _show(report: "IngestReport", currency: str) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.measure import Measurement
     from rich.table import Table
 
@@ -141,7 +143,7 @@ def _show(report: "IngestReport", currency: str) -> None:
     table.add_column("", no_wrap=True)
     for period in report.periods:
         table.add_row(
-            period.bill,
+            escape(period.bill),
             f"{period.period:%Y-%m-%d}",
             f"{period.rows:,}",
             f"{period.rollups:,}",
@@ -155,6 +157,9 @@ def _show(report: "IngestReport", currency: str) -> None:
     table.width = widest
     wide = Console(file=out.file, width=max(widest, out.width), highlight=False)
     wide.print(table)
+    _show_totals(report)
+    _show_kept(report)
+    _show_removed(report)
     for bill in report.bills:
         for note in bill.notes:
             out.print(f"{bill.bill}: {note}.", markup=False, soft_wrap=True)
@@ -181,6 +186,53 @@ def _state(period: "PeriodReport") -> str:
     if period.quarantined:
         said = f"{said}{', ' if said else ''}{period.quarantined:,} in quarantine"
     return said
+
+
+def _show_totals(report: "IngestReport") -> None:
+    for total in report.totals:
+        code = total.currency
+        held = f"in quarantine {_exact(total.quarantined, code)}"
+        if code:
+            held = f"in {_exact(total.money_in, code)}, out {_exact(total.money_out, code)}, {held}"
+        out.print(f"Total: {held}.", markup=False, soft_wrap=True)
+
+
+def _show_kept(report: "IngestReport") -> None:
+    """Loud: what a bill no longer holds still counts, and a corrected period may count twice."""
+    for bill in dict.fromkeys(k.bill for k in report.kept):
+        mine = [k for k in report.kept if k.bill == bill]
+        listed = ", ".join(f"{k.period:%Y-%m-%d} {_exact(k.money, k.currency)}" for k in mine)
+        _loud(
+            f"{bill}: kept from earlier readings and in all sums, though no longer in the bill: "
+            f"{listed}. To drop them, give the bill another name and read it again."
+        )
+        twice = [f"{p:%Y-%m-%d}" for p in sorted({k.period for k in mine if k.twice})]
+        if twice:
+            _loud(
+                f"{bill}: charges of {', '.join(twice)} fall on days that other periods of the bill "
+                "cover too; if a billing period was corrected, they count twice."
+            )
+
+
+def _show_removed(report: "IngestReport") -> None:
+    for gone in report.removed:
+        sums = (
+            " and ".join(_exact(amount, code) for code, amount in gone.sums.items()) or "no money"
+        )
+        periods = f"{gone.periods} period{'' if gone.periods == 1 else 's'}"
+        if gone.removed:
+            _loud(f"Removed bill {gone.bill}, which the policy no longer has: {sums} in {periods}.")
+        else:
+            _loud(
+                f"The policy no longer has the bill {gone.bill}, but {sums} in {periods} of it still "
+                "count; ingest without --since removes them."
+            )
+    for name in report.removed_metrics:
+        _loud(f"Removed the metrics {name}, which the policy no longer has.")
+
+
+def _loud(sentence: str) -> None:
+    out.print(sentence, markup=False, style="bold yellow", soft_wrap=True)
 
 
 def _show_coverage(report: "IngestReport", currency: str) -> None:
@@ -221,8 +273,12 @@ def _show_quarantine(report: "IngestReport") -> None:
     for reason in report.quarantine[:SHOWN]:
         where = f"{reason.file}, row {reason.line}" if reason.line else reason.file
         money = f", cost {reason.money}" if reason.money else ""
+        sums = " and ".join(_exact(amount, code) for code, amount in reason.sums.items())
+        held = f", {sums}" if sums else ", money not readable"
+        part = f"; the first {reason.kept:,} are kept whole" if reason.kept < reason.rows else ""
         out.print(
-            f"  {_rows(reason.rows)} of {reason.bill}: {reason.reason} (first: {where}{money})",
+            f"  {_rows(reason.rows)} of {reason.bill}: {reason.reason}{held} "
+            f"(first: {where}{money}{part})",
             markup=False,
             soft_wrap=True,
         )
@@ -241,6 +297,8 @@ def _rows(count: int) -> str:
 def _exact(amount: Decimal, currency: str) -> str:
     from guardrails.money import Money
 
+    if not currency:
+        return f"{amount.quantize(Decimal('0.01')):,} without a currency"
     return f"{Money(amount, currency).rounded().amount:,} {currency}"
 
 

@@ -10,6 +10,7 @@ from bot.cli.db import db_app
 from bot.cli.detect import detect_command
 from bot.cli.doctor import doctor_command
 from bot.cli.ingest import ingest_command
+from bot.cli.manifest import manifest_app
 from bot.cli.run import run_command
 from bot.cli.sample import sample_command
 from bot.cli.score import score_command
@@ -31,6 +32,7 @@ app.command("score")(score_command)
 app.command("doctor")(doctor_command)
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")
+app.add_typer(manifest_app, name="manifest")
 
 
 def main() -> None:

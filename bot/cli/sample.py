@@ -13,28 +13,36 @@ if TYPE_CHECKING:
     from storage.sample import SampleReport
     from storage.sample.write import Progress
 
+#: As much as the policy's ``sample.days`` allows.
+MOST_DAYS = 800
+
 
 def sample_command(
     out: Annotated[Path, typer.Option("--out", help="The folder to write, made if missing.")],
     seed: Annotated[
         int, typer.Option("--seed", help="The same seed, days and last day give the same files.")
     ] = 7,
-    days: Annotated[int, typer.Option("--days", help="How many days, 45 or more.")] = 120,
+    days: Annotated[int, typer.Option("--days", help=f"How many days, 45 to {MOST_DAYS}.")] = 120,
     rows: Annotated[
         int | None,
         typer.Option("--rows", help="How many rows the bill has: the same money in finer pieces."),
     ] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option("--until", formats=["%Y-%m-%d"], help="The last day. Default: yesterday."),
+        str | None,
+        typer.Option("--until", metavar="DATE", help="The last day. Default: yesterday."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Write a realistic AI company's bill (FOCUS) with metrics, and what was planted in it."""
     from storage.sample import SampleRefusedError, write_sample
 
-    last = until.date() if until is not None else yesterday(datetime.now(UTC))
+    last = _day(until) if until is not None else yesterday(datetime.now(UTC))
     try:
+        if days > MOST_DAYS:
+            raise SampleRefusedError(
+                f"A sample has 45 to {MOST_DAYS} days, so that a week can be told from a month; "
+                f"{days} were asked for."
+            )
         with _bar() as progress:
             report = write_sample(
                 out, seed=seed, days=days, rows=rows, until=last, progress=progress
@@ -43,6 +51,15 @@ def sample_command(
         typer.echo(str(refused), err=True)
         raise typer.Exit(1) from None
     typer.echo(json.dumps(as_data(report), indent=2) if as_json else in_words(report))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(
+            f"“{text}” is not a day; write it as 2026-11-20.", param_hint="--until"
+        ) from None
 
 
 def yesterday(now: datetime) -> date:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.start import fail
+from bot.cli.start import err, fail
 
 if TYPE_CHECKING:
     from bot.cli.score_rows import Columns, Row
     from guardrails.detection.one_series import Scored
 
+#: Rows for each time, on average, from which a file is likely to hold several series.
+SEVERAL = 2
 GIVEN = ("timestamp", "value", "expected", "lower", "upper", "score", "is_anomaly")
 
 
@@ -49,15 +51,19 @@ def score_command(
     file, in its order, its texts as given; with --series that column comes first, then --group's. The
     score says how far from the expected value a row is, in robust deviations; is_anomaly is true above
     --band. A row is empty where the past is too short, its score then 0; a missing value has no score.
+    In CSV a text that a spreadsheet would run as a formula begins with '.
     """
     from bot.cli.score_rows import UnreadableError, read_rows
 
     if group is not None and series is None:
         raise fail("--group needs --series: it says which series of one name belong together.")
+    if output is not None and output.exists() and file.exists() and output.samefile(file):
+        raise fail(f"--out {output} is the file that is read; give it another name.")
     try:
         columns, rows = read_rows(file, timestamp, value, series, group)
     except UnreadableError as error:
         raise fail(str(error)) from None
+    _hint(file, columns, rows)
     scored = _scored(rows, band)
     text = _json(columns, rows, scored, band) if as_json else _csv(columns, rows, scored, band)
     if output is None:
@@ -67,6 +73,20 @@ def score_command(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise fail(f"{output} cannot be written: {error.strerror}.") from None
+
+
+def _hint(file: Path, columns: "Columns | None", rows: list["Row"]) -> None:
+    """Says on stderr that a file read as one series looks like many."""
+    if columns is None or columns.series is not None or not rows:
+        return
+    often = len(rows) / len({row.time for row in rows})
+    if often >= SEVERAL:
+        others = f" ({', '.join(columns.others)})" if columns.others else ""
+        err.print(
+            f"{file} has {often:.3g} rows for each time and was read as one series; if it holds "
+            f"several, name their column{others} with --series.",
+            markup=False, style="yellow", soft_wrap=True,
+        )  # fmt: skip
 
 
 def _scored(rows: list["Row"], band: float) -> list[tuple["Scored", int]]:
@@ -123,12 +143,15 @@ def _header(columns: "Columns | None") -> list[str]:
 def _csv(
     columns: "Columns | None", rows: list["Row"], scored: list[tuple["Scored", int]], band: float
 ) -> str:
+    from bot.cli.score_rows import plain_text
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_header(columns))
+    writer.writerow([plain_text(name) for name in _header(columns)])
     for row, one in zip(rows, scored, strict=True):
         cells = [_cell(v) for v in _values(row, one, band).values()]
-        writer.writerow([*_kept(columns, row), row.timestamp, row.value, *cells])
+        texts = [plain_text(t) for t in (*_kept(columns, row), row.timestamp)]
+        writer.writerow([*texts, row.value, *cells])
     return text.getvalue()
 
 

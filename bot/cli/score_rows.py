@@ -4,7 +4,7 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,8 @@ TIMES = ("timestamp", "date", "day", "time", "datetime", "ds", "usagedate", "cha
 VALUES = ("value", "cost", "amount", "spend", "total", "y", "billedcost", "effectivecost")
 MISSING = frozenset({"", "null", "none", "nan", "na", "n/a", "-"})
 _NUMBER_OF_TIME = re.compile(r"-?\d{9,13}(\.\d+)?")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*([eE][+-]?\d+)?")
 _FORMATS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y-%m")
 
 
@@ -23,12 +25,13 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the columns, as the file writes them."""
+    """The names of the columns, as the file writes them; ``others`` are those that nobody asked for."""
 
     timestamp: str
     value: str
     series: str | None
     group: str | None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ def read_rows(
         raise UnreadableError(f"{path} has one column for both the time and the value; name them.")
     at = [names.index(columns.timestamp), names.index(columns.value)]
     at += [-1 if name is None else names.index(name) for name in (columns.series, columns.group)]
-    return columns, [_row(line, cells, at, columns) for line, cells in lines]
+    others = tuple(n for i, n in enumerate(names) if n and i not in at)
+    rows = [_row(line, cells, at, columns, len(names)) for line, cells in lines]
+    return replace(columns, others=others), rows
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -117,9 +122,15 @@ def _column(
     raise UnreadableError(f"{path} does not say which column has the {what}; give {option}. {has}")
 
 
-def _row(line: int, cells: Sequence[str], at: Sequence[int], columns: Columns) -> Row:
+def _row(line: int, cells: Sequence[str], at: Sequence[int], columns: Columns, width: int) -> Row:
+    if len(cells) != width:
+        fields = "1 field" if len(cells) == 1 else f"{len(cells)} fields"
+        raise UnreadableError(
+            f"Line {line} has {fields}, the header has {width}: quote texts that hold a separator."
+        )
+
     def cell(index: int) -> str:
-        return cells[index].strip() if 0 <= index < len(cells) else ""
+        return "" if index < 0 else cells[index].strip()
 
     timestamp, value = cell(at[0]), cell(at[1])
     try:
@@ -152,6 +163,20 @@ def seconds(text: str) -> float:
     except ValueError:
         moment = _other(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def plain_text(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: behind an apostrophe when it begins like one.
+
+    Numbers and times stay as they are: -5 is no formula.
+    """
+    if not text.startswith(_FORMULA) or _PLAIN_NUMBER.fullmatch(text):
+        return text
+    try:
+        seconds(text)
+    except (ValueError, OverflowError):
+        return f"'{text}"
+    return text
 
 
 def _other(text: str) -> datetime:

@@ -1,5 +1,6 @@
 """What people write in a thread: kept in the console only, as Slack keeps what people write there."""
 
+import unicodedata
 from datetime import datetime
 from typing import Any, Literal
 
@@ -21,9 +22,9 @@ WORDS: dict[Why, str] = {
 
 
 def tidy(written: str) -> str:
-    """The words without what is no text: control characters, halves of characters, blank edges."""
-    whole = written.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in whole if c in "\n\t" or c.isprintable() or ord(c) > 0x9F).strip()
+    """The words without control characters and blank edges."""
+    kept = (c for c in written if c in "\n\t" or unicodedata.category(c) != "Cc")
+    return "".join(kept).strip()
 
 
 def keep(

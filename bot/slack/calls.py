@@ -17,6 +17,9 @@ from bot.surface import TryLater
 
 log = logging.getLogger(__name__)
 
+_QUIET = logging.getLogger(f"{__name__}.client")
+_QUIET.setLevel(logging.WARNING)  # below, slack_sdk logs answers, and some hold tokens
+
 _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 Answer = dict[str, Any]
 
@@ -24,9 +27,9 @@ Answer = dict[str, Any]
 class Calls:
     """The Web API with one bot token. Made outside a loop; the session begins with the first call."""
 
-    def __init__(self, settings: SlackSettings) -> None:
+    def __init__(self, api_url: str, token: str) -> None:
         self.client = AsyncWebClient(
-            token=settings.bot_token, base_url=settings.api_url, timeout=15, retry_handlers=[]
+            token=token, base_url=api_url, timeout=15, retry_handlers=[], logger=_QUIET
         )
         self._blocked: dict[str, float] = {}  # lane of a rate limit → when it ends, monotonic
 
@@ -77,6 +80,24 @@ class Calls:
         self._blocked.pop(lane, None)
         data = response.data
         return data if isinstance(data, dict) else {}
+
+
+async def exchange(settings: SlackSettings, **arguments: Any) -> Answer:
+    """What oauth.v2.access answers: a token for a code, or for a token that ends. Raises DeliveryError.
+
+    AnswerLost means that Slack may have made the new token although we do not have it.
+    """
+    calls = Calls(settings.api_url, "")
+    try:
+        await calls.session()
+        # Not its oauth_v2_access: that uses what aiohttp is about to take away.
+        who = {"client_id": settings.client_id, "client_secret": settings.client_secret}
+        response = await calls.client.api_call("oauth.v2.access", data={**who, **arguments})
+    except Exception as error:
+        raise_typed(error, writes=True)
+    finally:
+        await calls.close()
+    return response.data if isinstance(response.data, dict) else {}
 
 
 def sign_in(settings: SlackSettings) -> Answer:

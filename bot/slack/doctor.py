@@ -13,6 +13,7 @@ from bot.slack.calls import Calls
 from bot.slack.errors import typed
 from bot.slack.scopes import SCOPES
 from bot.surface import DeliveryError
+from storage.database import Database
 from storage.policy_file import LoadedPolicy
 
 State = Literal["ok", "warning", "wrong"]
@@ -22,17 +23,60 @@ Found = tuple[State, str, str]
 _SKEW = 60  # seconds that our clock and Slack's may be apart before it is said
 
 
-async def check_slack(settings: SlackSettings, loaded: LoadedPolicy) -> list[Found]:
-    """Looks at token, scopes, clock, channels, user groups and Socket Mode; raises nothing."""
-    calls = Calls(settings)
+async def check_slack(
+    settings: SlackSettings, loaded: LoadedPolicy, database: Database | None = None
+) -> list[Found]:
+    """Looks at token, scopes, clock, channels, user groups and Socket Mode; raises nothing.
+
+    Without a bot token it looks so at each workspace whose installation is in the ``database``.
+    """
+    if settings.oauth and database is not None:
+        return await _installed(settings, loaded, database)
+    return await _workspace(settings, settings.bot_token, loaded)
+
+
+async def _installed(
+    settings: SlackSettings, loaded: LoadedPolicy, database: Database
+) -> list[Found]:
+    from bot.slack.installations import known
+
+    tenants = await database.in_read(lambda c: known(c, settings.client_id))
+    if not tenants:
+        mend = "Open /slack/install in a browser and choose the workspace."
+        return [("wrong", "The Slack app is not installed in any workspace yet.", mend)]
+    found: list[Found] = []
+    for number, (tenant, installed) in enumerate(tenants):
+        name = f"{tenant.name or tenant.tenant} ({tenant.tenant})"
+        if installed is None:
+            mend = "Open /slack/install there, or name another workspace in the policy's channels."
+            found.append(("wrong", f"{name}: {tenant.gone_why or 'its token is gone.'}", mend))
+            continue
+        here = {
+            n: c.model_copy(update={"slack": where})
+            for n, c in loaded.policy.channels.items()
+            if c.slack
+            for team, _, where in [c.slack.rpartition("/")]
+            if team == tenant.tenant or (not team and number == 0)
+        }
+        policy = loaded.policy.model_copy(update={"channels": here})
+        part = LoadedPolicy(policy, loaded.hash, loaded.folder)
+        for state, what, mend in await _workspace(settings, installed.token, part, bool(here)):
+            found.append((state, f"{name}: {what}", mend))
+    return found
+
+
+async def _workspace(
+    settings: SlackSettings, token: str, loaded: LoadedPolicy, channels: bool = True
+) -> list[Found]:
+    calls = Calls(settings.api_url, token)
     try:
-        return [found async for found in _checks(calls, settings, loaded)]
+        return [found async for found in _checks(calls, settings, loaded, channels)]
     finally:
         await calls.close()
 
 
 async def _checks(
-    calls: Calls, settings: SlackSettings, loaded: LoadedPolicy
+    calls: Calls, settings: SlackSettings, loaded: LoadedPolicy, channels: bool
 ) -> AsyncIterator[Found]:
     await calls.session()
     try:
@@ -44,8 +88,9 @@ async def _checks(
     headers = {str(k).lower(): str(v) for k, v in dict(answer.headers).items()}
     for found in (*_scopes(headers), *_clock(headers)):
         yield found
-    async for found in _channels(calls, loaded):
-        yield found
+    if channels:
+        async for found in _channels(calls, loaded):
+            yield found
     async for found in _groups(calls, loaded):
         yield found
     if settings.app_token:

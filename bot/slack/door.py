@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,12 +14,14 @@ from slack_bolt.response import BoltResponse
 
 from bot.kernel import Kernel
 from bot.settings import SettingsError
-from bot.slack import forms, guard
+from bot.slack import forms, guard, installations
 from bot.slack.home import Home
+from bot.slack.keeper import Keeper
 from bot.slack.listeners import bolt_app
 from bot.slack.payloads import Asked
 from bot.slack.private import Private, spoken
 from bot.slack.surface import SlackSurface
+from bot.slack.workspace import SlackWorkspace
 from bot.surface import DeliveryError
 from handlers.conversation import (
     Done,
@@ -35,6 +37,9 @@ log = logging.getLogger(__name__)
 PATH = "/slack/events"
 LARGEST = 1024 * 1024  # bytes of a body
 PATIENCE = 2.4  # seconds after which Slack is answered although the work goes on; it waits three
+_NOT_INSTALLED = (
+    "Sandrail is not installed in this workspace. Ask its operator to open /slack/install."
+)
 _READING = 2.0  # seconds that a body may take to arrive
 
 
@@ -46,6 +51,10 @@ def add_routes(app: web.Application, surface: SlackSurface, kernel: Kernel) -> "
     door = Door(surface, kernel)
     if surface.settings.signing_secret:
         app.router.add_post(PATH, door.events)
+    if surface.settings.oauth:
+        from bot.slack.install import add_install_routes
+
+        add_install_routes(app, surface, kernel)
     app.on_startup.append(lambda _: door.start())
     app.on_shutdown.append(lambda _: door.stop())
     app.on_cleanup.append(lambda _: surface.close())  # after delivery has finished what it sends
@@ -62,10 +71,12 @@ class Door:
             )
         self._surface = surface
         self._kernel = kernel
+        surface.told = self._tell
         self._private = Private(surface)
         self._home = Home(surface, self._reply)
         self._bolt = bolt_app(surface, self.take, self._gone)
         self._socket: Any = None
+        self._keeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
@@ -74,6 +85,8 @@ class Door:
             await self._surface.start()
         except DeliveryError as error:
             raise SettingsError(error.reason) from None
+        if self._surface.settings.oauth and self._keeper is None:
+            self._keeper = asyncio.create_task(Keeper(self._surface, self._kernel).run())
         if self._surface.settings.app_token and self._socket is None:
             # Imported here: over HTTP nobody needs it.
             from bot.slack.socket import connect
@@ -86,6 +99,10 @@ class Door:
         if self._socket is not None:
             await self._socket.close_async()
             self._socket = None
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=5)
         await self._private.settle()
@@ -150,12 +167,18 @@ class Door:
 
     async def _reply(self, asked: Asked) -> AnyReply:
         try:
-            actor = await self._surface.people.actor(asked.user, asked.user_name)
-            reply = await self._kernel.answer(asked.interaction(actor, self._surface.tenant))
+            workspace = self._surface.heard(asked.installed)
+            if workspace is None:
+                log.warning(
+                    "someone in %s, which has not installed the app, used it", asked.installed
+                )
+                return Refused(reason="not-installed", sentence=_NOT_INSTALLED)
+            actor = await workspace.people.actor(asked.user, asked.user_name)
+            reply = await self._kernel.answer(asked.interaction(actor, workspace.tenant))
             if asked.at_home and not isinstance(reply, OpenForm | FieldErrors):
                 self._keep(self._home.show(asked))  # the page shows the outcome
             if isinstance(reply, OpenForm) and asked.kind != "submission":
-                return await self._open(asked, reply.form)
+                return await self._open(workspace, asked, reply.form)
         except Exception:
             reference = secrets.token_hex(4)
             log.exception("%s %s failed, reference %s", asked.kind, asked.name, reference)
@@ -166,7 +189,7 @@ class Door:
             )
         return reply
 
-    async def _open(self, asked: Asked, form: Form) -> AnyReply:
+    async def _open(self, workspace: SlackWorkspace, asked: Asked, form: Form) -> AnyReply:
         """Opens the form at once: its trigger lives three seconds and works once."""
         if not asked.trigger:
             sentence = (
@@ -175,7 +198,7 @@ class Door:
             return Refused(reason="no-trigger", sentence=sentence)
         try:
             view = forms.view(form, asked.opened)
-            await self._surface.calls.write("views.open", trigger_id=asked.trigger, view=view)
+            await workspace.calls.write("views.open", trigger_id=asked.trigger, view=view)
         except DeliveryError as error:
             code = getattr(error, "code", "")
             if code in ("exchanged_trigger_id", "trigger_exchanged"):
@@ -197,7 +220,7 @@ class Door:
         if message is None:
             return BoltResponse(status=200, body="")
         if asked.kind == "command" and asked.response_url:
-            rendered = await self._private.rendered(message)
+            rendered = await self._private.rendered(asked, message)
             return _json({"response_type": "ephemeral", **rendered.as_arguments()})
         self._private.later(asked, message)
         return BoltResponse(status=200, body="")
@@ -216,21 +239,38 @@ class Door:
             self._private.later(asked, message)  # the form closes; the note stands in the channel
             return BoltResponse(status=200, body="")
         title = "Not done" if isinstance(reply, Refused) else "Sandrail"
-        view = forms.notice(title, await self._private.rendered(message))
+        view = forms.notice(title, await self._private.rendered(asked, message))
         return _json({"response_action": "update", "view": view})
 
-    def _gone(self, reason: str) -> None:
+    async def _gone(self, installed: str, reason: str, told: float) -> None:
         """The app was uninstalled or its tokens revoked: delivery waits for the operator."""
-        log.error("Slack no longer accepts us: %s", reason)
-        self._kernel.delivery.revoked[self._surface.name] = reason
+        if not self._surface.settings.oauth:
+            log.error("Slack no longer accepts us: %s", reason)
+            self._kernel.delivery.revoked[self._surface.name] = reason
+            return
+        client, now = self._surface.settings.client_id, self._kernel.clock()
+        removed = await self._kernel.database.in_write(
+            lambda c: installations.remove(
+                c, client, installed, reason, installations.when(told), now
+            )
+        )
+        if removed:
+            await self._surface.look()
+
+    def _tell(self, tenant: str, why: str | None) -> None:
+        """For /readyz: a workspace is gone, or back."""
+        name = f"{self._surface.name}:{tenant}"
+        if why is None:
+            self._kernel.delivery.gone.pop(name, None)
+            self._kernel.delivery.wake()
+        elif self._kernel.delivery.gone.get(name) != why:
+            self._kernel.delivery.gone[name] = why
+            log.error("Slack workspace %s: %s", tenant, why)
 
     def _keep(self, work: Awaitable[Any]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-Take = Callable[[Asked], Awaitable[BoltResponse]]
 
 
 async def _read(request: web.Request) -> bytes | None:

@@ -58,6 +58,14 @@ class SlackRefused(Undeliverable):
         self.code = code
 
 
+class SlackRevoked(Revoked):
+    """Slack no longer accepts the token. ``code`` is Slack's own."""
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 def mended(code: str, channel: str = "the channel", needed: str = "") -> str:
     """One sentence for the operator: what Slack said and how to mend it."""
     match code:
@@ -119,7 +127,7 @@ def _answered(error: SlackApiError, writes: bool, channel: str) -> DeliveryError
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return TryLater("Slack asks us to slow down", after=_retry_after(response.headers))
     if code in REVOKED:
-        return Revoked(mended(code))
+        return SlackRevoked(mended(code), code)
     if code in _LATER:
         return TryLater(f"Slack asks to come back later ({code})", after=30)
     if code in _PERHAPS_DONE or status >= 500 or not code:

@@ -35,16 +35,17 @@ class Home:
         older one never takes a newer one's place.
         """
         look = asked.look()
+        workspace = self._surface.heard(look.installed)
+        if workspace is None:
+            return
         name = f"{look.installed} {look.user}"
         lock = self._looking.get(name) or asyncio.Lock()
         self._looking[name] = lock
         async with lock:
             try:
                 message = spoken(await self._answer(look)) or said(_NOTHING)
-                page = await self._surface.render(
-                    message, pictures=False, blocks=limits.HOME_BLOCKS
-                )
-                await self._surface.calls.write(
+                page = await workspace.render(message, pictures=False, blocks=limits.HOME_BLOCKS)
+                await workspace.calls.write(
                     "views.publish", user_id=look.user, view=forms.home(page)
                 )
             except DeliveryError as error:

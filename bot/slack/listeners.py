@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from bot.slack.payloads import (
     from_mention,
     from_press,
     from_submission,
+    installed,
 )
 from bot.slack.surface import SlackSurface
 
@@ -26,7 +28,8 @@ log = logging.getLogger(__name__)
 
 _ANY = re.compile(".*", re.DOTALL)
 Take = Callable[[Asked], Awaitable[BoltResponse]]
-Gone = Callable[[str], None]
+#: Told which installation is gone, why, and when that was (Unix time).
+Gone = Callable[[str, str, float], Awaitable[None]]
 
 
 def bolt_app(surface: SlackSurface, take: Take, gone: Gone) -> AsyncApp:
@@ -38,12 +41,15 @@ def bolt_app(surface: SlackSurface, take: Take, gone: Gone) -> AsyncApp:
     logger = logging.getLogger(f"{__name__}.bolt")
     logger.setLevel(logging.ERROR)  # below, Bolt logs what people sent
 
-    async def authorize() -> AuthorizeResult:
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        # Bolt uses it to leave out what the bot itself did. Whose installation it is, is looked up by
+        # :func:`bot.slack.payloads.installed`, with which everything is then done.
+        found = surface.heard(team_id or "") or surface.heard(enterprise_id or "")
         return AuthorizeResult(
-            enterprise_id=None,
-            team_id=surface.tenant,
-            bot_user_id=surface.bot_user,
-            bot_token=surface.settings.bot_token,
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_user_id=found.installed.bot_user if found else None,
+            bot_token=None,
         )
 
     app = AsyncApp(
@@ -79,8 +85,17 @@ def _listen(app: AsyncApp, surface: SlackSurface, take: Take, gone: Gone) -> Non
     async def nothing() -> BoltResponse:
         return BoltResponse(status=200, body="")
 
-    async def uninstalled() -> BoltResponse:
-        gone("the Slack app was uninstalled or its tokens were revoked: install it again.")
+    def mentioned(body: dict[str, Any]) -> Asked:
+        workspace = surface.heard(installed(body))
+        return from_mention(body, workspace.installed.bot_user if workspace else "")
+
+    async def uninstalled(body: dict[str, Any], event: dict[str, Any]) -> BoltResponse:
+        tokens = event.get("tokens")
+        if isinstance(tokens, dict) and not tokens.get("bot"):
+            return BoltResponse(status=200, body="")  # a person's token; the bot has none of those
+        why = "The Slack app was uninstalled or its tokens were revoked: install it again."
+        told = body.get("event_time")
+        await gone(installed(body), why, float(told) if isinstance(told, int) else time.time())
         return BoltResponse(status=200, body="")
 
     async def unheard(error: Exception) -> BoltResponse:
@@ -91,7 +106,7 @@ def _listen(app: AsyncApp, surface: SlackSurface, take: Take, gone: Gone) -> Non
     app.block_action(_ANY)(heard(from_press))
     app.view_submission(_ANY)(heard(from_submission))
     app.command(_ANY)(heard(from_command))
-    app.event("app_mention")(heard(lambda body: from_mention(body, surface.bot_user)))
+    app.event("app_mention")(heard(mentioned))
     app.event("app_home_opened")(heard(from_home))
     app.event("app_uninstalled")(uninstalled)
     app.event("tokens_revoked")(uninstalled)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bot.slack.calls import Calls
 from bot.slack.errors import SlackRefused
@@ -44,6 +44,19 @@ class _Seen:
     standing: Standing
 
 
+class Home(Protocol):
+    """Where the people are: a workspace or an organisation, see :class:`bot.slack.workspace.SlackWorkspace`."""
+
+    @property
+    def tenant(self) -> str: ...
+
+    @property
+    def org(self) -> bool: ...
+
+    main: bool
+    teams: frozenset[str]
+
+
 class People:
     """The people of one workspace."""
 
@@ -53,13 +66,13 @@ class People:
         database: Database,
         clock: Callable[[], datetime],
         policy: Callable[[], Policy],
-        tenant: Callable[[], str],
+        home: Home,
     ) -> None:
         self._calls = calls
         self._database = database
         self._clock = clock
         self._policy = policy
-        self._tenant = tenant
+        self._home = home
         self._seen: dict[str, tuple[datetime, _Seen]] = {}
         self._groups: tuple[datetime, Groups] | None = None
         self._no_groups = False
@@ -79,7 +92,7 @@ class People:
             seen, groups = _result(checks[0]), _result(checks[1])
         if seen is None:
             return self._actor(
-                user_id, name or user_id, f"slack:{self._tenant()}:{user_id}", "unknown"
+                user_id, name or user_id, f"slack:{self._home.tenant}:{user_id}", "unknown"
             )
         mine = [g for g, members in (groups or {}).items() if user_id in members]
         roles = roles_of(self._policy(), seen.email, mine)
@@ -91,7 +104,7 @@ class People:
     async def accounts(self, people: Iterable[str]) -> dict[str, str]:
         """Person → account id for those whom this workspace knows; raises nothing."""
         wanted = set(people)
-        policy = {p.email: p.slack for p in self._policy().people if p.slack}
+        policy = self._listed()
         found = {person: policy[person] for person in wanted if person in policy}
         now = self._clock()
         ask: list[str] = []
@@ -103,7 +116,7 @@ class People:
                 found[person] = kept[1]
         if ask:
             known = await self._database.in_read(
-                lambda c: identities.accounts_of(c, "slack", self._tenant(), ask)
+                lambda c: identities.accounts_of(c, "slack", self._home.tenant, ask)
             )
             answers = await asyncio.gather(*(self._look_up(p, known.get(p)) for p in ask))
             found.update({p: a for p, a in zip(ask, answers, strict=True) if a})
@@ -120,7 +133,7 @@ class People:
             person=person,
             name=name,
             surface="slack",
-            tenant=self._tenant(),
+            tenant=self._home.tenant,
             user_id=user_id,
             standing=standing,
         )
@@ -143,7 +156,7 @@ class People:
         except SlackRefused as refused:
             if refused.code not in ("user_not_visible", "user_not_found"):
                 raise
-            seen = _Seen(f"slack:{self._tenant()}:{user_id}", None, user_id, "stranger")
+            seen = _Seen(f"slack:{self._home.tenant}:{user_id}", None, user_id, "stranger")
         else:
             seen = self._described(user_id, user)
         now = self._clock()
@@ -158,18 +171,26 @@ class People:
         email = str(profile.get("email") or "").strip().lower() or None
         if user.get("is_email_confirmed") is False:
             email = None  # anyone may type an address into a profile
-        listed = next((p.email for p in self._policy().people if p.slack == user_id), None)
+        listed = next((p for p, account in self._listed().items() if account == user_id), None)
         name = profile.get("display_name") or profile.get("real_name") or user.get("real_name")
         return _Seen(
-            person=listed or email or f"slack:{self._tenant()}:{user_id}",
+            person=listed or email or f"slack:{self._home.tenant}:{user_id}",
             email=listed or email,
             name=str(name or user.get("name") or user_id),
             standing=self._standing(user),
         )
 
+    def _listed(self) -> dict[str, str]:
+        """Person → account as the policy says it: accounts of the main workspace, an id means little elsewhere."""
+        if not self._home.main:
+            return {}
+        return {p.email: p.slack for p in self._policy().people if p.slack}
+
     def _standing(self, user: dict[str, Any]) -> Standing:
-        teams = (user.get("enterprise_user") or {}).get("teams") or [user.get("team_id")]
-        if user.get("is_stranger") or self._tenant() not in teams:
+        enterprise = user.get("enterprise_user") or {}
+        teams = enterprise.get("teams") or [user.get("team_id")]
+        ours = [enterprise.get("enterprise_id")] if self._home.org else teams
+        if user.get("is_stranger") or self._home.tenant not in ours:
             return "stranger"
         if user.get("deleted"):
             return "deactivated"
@@ -179,7 +200,7 @@ class People:
 
     def _keep(self, user_id: str, seen: _Seen, now: datetime) -> None:
         """Writes the account down behind the click, for mentions and for finding one human twice."""
-        tenant = self._tenant()
+        tenant = self._home.tenant
 
         async def write() -> None:
             try:
@@ -227,8 +248,7 @@ class People:
         }
         groups: Groups = {}
         try:
-            listed = await self._calls.read("usergroups.list", include_users=True)
-            for group in listed.get("usergroups") or []:
+            for group in await self._ask_listed():
                 names = {str(group.get("id", "")), str(group.get("handle", ""))}
                 if not {n.casefold() for n in names} & named:
                     continue
@@ -238,7 +258,7 @@ class People:
                         "usergroups.users.list", usergroup=str(group["id"])
                     )
                     users = answer.get("users") or []
-                groups |= {n: frozenset(users) for n in names}
+                groups |= {n: groups.get(n, frozenset()) | frozenset(users) for n in names}
         except SlackRefused as refused:
             if refused.code not in ("plan_upgrade_required", "paid_teams_only"):
                 raise
@@ -247,6 +267,14 @@ class People:
             self._no_groups = True
         self._groups = (self._clock(), groups)
         return groups
+
+    async def _ask_listed(self) -> list[dict[str, Any]]:
+        """All user groups; those of an organisation are asked for workspace by workspace."""
+        found: list[dict[str, Any]] = []
+        for team in sorted(self._home.teams) if self._home.org and self._home.teams else [None]:
+            answer = await self._calls.read("usergroups.list", include_users=True, team_id=team)
+            found += answer.get("usergroups") or []
+        return found
 
     # --- mentions ---------------------------------------------------------------------------------
 

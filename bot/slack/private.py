@@ -12,6 +12,7 @@ from bot.slack.blocks import Rendered, render
 from bot.slack.forms import notice
 from bot.slack.payloads import Asked
 from bot.slack.surface import SlackSurface
+from bot.slack.workspace import SlackWorkspace
 from bot.surface import DeliveryError
 from handlers.conversation import Done, FieldErrors, Message, OpenForm, Refused, said
 from handlers.conversation import Private as PrivateReply
@@ -60,12 +61,15 @@ class Private:
         self._said: OrderedDict[str, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def rendered(self, message: Message) -> Rendered:
+    async def rendered(self, asked: Asked, message: Message) -> Rendered:
         """The message without pictures, which take too long; names when accounts do."""
         try:
-            return await asyncio.wait_for(self._surface.render(message, pictures=False), 0.6)
+            workspace = self._surface.heard(asked.installed)
+            if workspace is not None:
+                return await asyncio.wait_for(workspace.render(message, pictures=False), 0.6)
         except (TimeoutError, DeliveryError):
-            return render(message)
+            pass
+        return render(message)
 
     def later(self, asked: Asked, message: Message) -> None:
         """Says it behind the answer to Slack; once for the same delivery, however often it comes."""
@@ -84,13 +88,16 @@ class Private:
 
     async def _say(self, asked: Asked, message: Message) -> None:
         try:
-            shown = await self.rendered(message)
-            if asked.response_url and await self._respond(asked, shown):
+            workspace = self._surface.heard(asked.installed)
+            if workspace is None:
                 return
-            if asked.channel and await self._ephemeral(asked, shown):
+            shown = await self.rendered(asked, message)
+            if asked.response_url and await self._respond(workspace, asked, shown):
+                return
+            if asked.channel and await self._ephemeral(workspace, asked, shown):
                 return
             if asked.trigger and asked.kind != "submission":
-                await self._surface.calls.write(
+                await workspace.calls.write(
                     "views.open", trigger_id=asked.trigger, view=notice("Sandrail", shown)
                 )
                 return
@@ -100,7 +107,7 @@ class Private:
         except Exception:
             log.exception("a private answer was not delivered")
 
-    async def _respond(self, asked: Asked, shown: Rendered) -> bool:
+    async def _respond(self, workspace: SlackWorkspace, asked: Asked, shown: Rendered) -> bool:
         if not allowed(asked.response_url, self._surface.settings.api_url):
             log.error("a response_url does not lead to Slack; it is not used")
             return False
@@ -111,7 +118,7 @@ class Private:
         }
         if asked.thread:
             body["thread_ts"] = asked.thread
-        session = await self._surface.calls.session()
+        session = await workspace.calls.session()
         try:
             async with session.post(
                 asked.response_url, json=body, allow_redirects=False
@@ -123,9 +130,9 @@ class Private:
             log.warning("a response_url did not answer: %s", type(error).__name__)
         return False
 
-    async def _ephemeral(self, asked: Asked, shown: Rendered) -> bool:
+    async def _ephemeral(self, workspace: SlackWorkspace, asked: Asked, shown: Rendered) -> bool:
         try:
-            await self._surface.calls.write(
+            await workspace.calls.write(
                 "chat.postEphemeral",
                 channel=asked.channel,
                 user=asked.user,

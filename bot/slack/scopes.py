@@ -17,10 +17,17 @@ SCOPES: dict[str, str] = {
 }
 
 #: What the app hears. Nothing that people write to each other.
-EVENTS = ("app_mention", "app_uninstalled", "tokens_revoked")
+EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "tokens_revoked")
 
 COMMANDS = {
     "/spend": "What experiments cost, how fast, and until when the budget lasts",
     "/sandbox": "Ask for a sandbox, see and close your own",
     "/council": "The weekly experiment council",
+}
+
+#: What Slack shows behind a command while it is typed.
+HINTS = {
+    "/spend": "[name] [last 30d] | mine | alerts | unclaimed | help",
+    "/sandbox": "request | list | status | extend | close | help",
+    "/council": "next | digest | add | help",
 }

@@ -1,50 +1,46 @@
-"""One Slack workspace as a surface: posts, edits and finds messages, one channel at its own pace."""
+"""Slack as a surface: one workspace by its token, or each workspace that has installed the app."""
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from bot.settings import SlackSettings
-from bot.slack import limits
-from bot.slack.blocks import Rendered, render
+from bot.slack import installations, limits
+from bot.slack.blocks import Rendered
 from bot.slack.calls import Answer, Calls, sign_in
-from bot.slack.errors import BLOCKS, CLOSED, MOVED, SlackRefused, mended
+from bot.slack.errors import CLOSED, MOVED, SlackRefused, SlackRevoked
 from bot.slack.people import People
-from bot.slack.pictures import Pictures
-from handlers.conversation import (
-    At,
-    Band,
-    Code,
-    Facts,
-    Items,
-    Link,
-    Mention,
-    Message,
-    Paragraph,
-    Place,
-    Plain,
-    Small,
-    Strong,
-    text,
-)
+from bot.slack.workspace import EVENT, NAME, PACE, Installed, SlackWorkspace
+from bot.surface import NotInstalled, TryLater
+from handlers.conversation import Message, Place, Small, text
 from storage.database import Database
+from storage.installations import Tenant
 from storage.outbox import Ref
 from storage.policy_file import LoadedPolicy
 
+__all__ = ["EVENT", "NAME", "SlackSurface"]
 log = logging.getLogger(__name__)
 
-NAME = "slack"
-EVENT = "sandrail_message"  # the event_type of our metadata
-PACE = 1.0  # seconds between two messages to a channel: Slack's own limit of chat.postMessage
+T = TypeVar("T")
 _SKEW = timedelta(minutes=2)  # how far Slack's clock and ours may be apart
-_PAGES = 20
+_NOT_YET = "The Slack app is not installed in any workspace yet: open /slack/install."
+_UNKNOWN = "The Slack app is not installed in {}: open /slack/install there."
+#: Told which tenant is gone and why; None: it is back.
+Told = Callable[[str, str | None], None]
 
 
 class SlackSurface:
-    """A :class:`bot.surface.Surface` over the Web API with one bot token."""
+    """A :class:`bot.surface.Surface` over the Web API.
+
+    A channel of the policy is in the workspace that its ``slack`` names (``T0123ABCD/#name``, or the id of an
+    organisation), else in the first workspace that installed the app. That stays so when the first one is gone:
+    its messages wait for it, because another company's channel of the same name must not get them.
+    """
 
     name = NAME
 
@@ -57,55 +53,178 @@ class SlackSurface:
     ) -> None:
         self.settings = settings
         self.loaded = loaded
-        self.calls = Calls(settings)
-        self.bot_user = ""
-        self.pace = PACE
-        self._tenant = ""
-        self._next: dict[str, float] = {}
-        self._ids: dict[str, str] = {}
-        self.pictures = Pictures(self.calls)
-        self.people = People(
-            self.calls, database, clock, lambda: self.loaded.policy, lambda: self.tenant
-        )
+        self.workspaces: dict[str, SlackWorkspace] = {}
+        self.told: Told = lambda tenant, why: None
+        self._database = database
+        self._clock = clock
+        self._pace = PACE
+        self._first = ""  # the tenant of the first installation
+        self._loading = threading.Lock()
+        self._looking = asyncio.Lock()
+        self._loaded = False
+        self._own: SlackWorkspace | None = None
+        if not settings.oauth:
+            self._own = self._made(Installed("", settings.bot_token))
 
     # --- who we are -------------------------------------------------------------------------------
 
     @property
     def tenant(self) -> str:
-        """The workspace's id. Asks Slack, and blocks, when nobody has signed in yet."""
-        if not self._tenant:
+        """The workspace's id; of several the first one's, empty before there is one.
+
+        With one token: asks Slack, and blocks, when nobody has signed in yet.
+        """
+        if self._own is None:
+            self._load()
+            return self._first
+        if not self._own.tenant:
             self.sign_in()
-        return self._tenant
+        return self._own.tenant
+
+    @property
+    def main(self) -> SlackWorkspace:
+        """The workspace of the one token, or the first one. Raises :class:`bot.surface.NotInstalled`."""
+        return self._own or self._there("")
+
+    @property
+    def calls(self) -> Calls:
+        """The Web API in the main workspace."""
+        return self.main.calls
+
+    @property
+    def people(self) -> People:
+        """The people of the main workspace."""
+        return self.main.people
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two messages to a channel."""
+        return self._pace
+
+    @pace.setter
+    def pace(self, seconds: float) -> None:
+        self._pace = seconds
+        for workspace in self._all():
+            workspace.pace = seconds
 
     def sign_in(self) -> None:
         """Asks Slack who we are; blocks, so outside the event loop only.
 
         Raises SettingsError with one sentence when the token is refused or Slack cannot be reached.
         """
-        self._signed_in(sign_in(self.settings))
+        if self._own is not None:
+            self._signed_in(self._own, sign_in(self.settings))
 
     async def start(self) -> None:
-        """The same inside the event loop. Raises :class:`bot.surface.DeliveryError`."""
-        if not self._tenant:
-            self._signed_in(await self.calls.read("auth.test"))
+        """The same inside the event loop, or finds the installations. Raises DeliveryError."""
+        if self._own is None:
+            await self.look()
+        elif not self._own.tenant:
+            self._signed_in(self._own, await self._own.calls.read("auth.test"))
 
     async def close(self) -> None:
         """Ends all connections."""
-        await self.people.close()
-        await self.calls.close()
+        for workspace in self._all():
+            await workspace.close()
 
-    def _signed_in(self, answer: Answer) -> None:
-        self._tenant = str(answer.get("team_id", ""))
-        self.bot_user = str(answer.get("user_id", ""))
+    def heard(self, installed: str) -> SlackWorkspace | None:
+        """The workspace that a payload came through, by the installation that the payload names."""
+        if self._own is not None:
+            return self._own
+        exact = self.workspaces.get(installed)
+        if exact is not None:
+            return exact
+        return next((w for w in self.workspaces.values() if installed in w.teams), None)
+
+    # --- installations ----------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Brings the workspaces in line with the installations: new ones, new tokens, removed ones."""
+        async with self._looking:  # else an older view could be applied after a newer one
+            known = await self._database.in_read(self._known)
+            with self._loading:
+                left = self._apply(known)
+        for workspace in self.workspaces.values():
+            if workspace.org and not workspace.teams:
+                await workspace.know_teams()
+        for workspace in left:
+            await workspace.close()
+
+    def refused(self, workspace: SlackWorkspace, why: str | None) -> None:
+        """A workspace no longer accepts us, or does again (None); what is for it waits for that."""
+        if workspace.gone == why:
+            return
+        workspace.gone = why
+        self.told(workspace.tenant, why)
+
+    def _known(self, connection: Connection) -> list[tuple[Tenant, Installed | None]]:
+        return installations.known(connection, self.settings.client_id)
+
+    def _load(self) -> None:
+        """The installations before the event loop runs; blocks once."""
+        if self._loaded or self._own is not None:
+            return
+        with self._loading:
+            if not self._loaded:
+                with self._database.read() as connection:
+                    self._apply(self._known(connection))
+
+    def _apply(self, known: list[tuple[Tenant, Installed | None]]) -> list[SlackWorkspace]:
+        """Keeps what is installed; returns the workspaces that have left."""
+        self._loaded = True
+        self._first = known[0][0].tenant if known else ""
+        left = []
+        for tenant, installed in known:
+            workspace = self.workspaces.get(tenant.tenant)
+            if installed is None:
+                if workspace is not None:
+                    left.append(self.workspaces.pop(tenant.tenant))
+                self.told(tenant.tenant, tenant.gone_why or _UNKNOWN.format(tenant.tenant))
+            elif workspace is None:
+                made = self._made(installed)
+                made.main = tenant.tenant == self._first
+                self.workspaces[tenant.tenant] = made
+                self.told(tenant.tenant, None)
+            elif workspace.installed.token != installed.token:
+                workspace.renew(installed)
+                workspace.gone = None
+                self.told(tenant.tenant, None)
+        return left
+
+    def _made(self, installed: Installed) -> SlackWorkspace:
+        made = SlackWorkspace(
+            installed,
+            self.settings.api_url,
+            lambda: self.loaded.policy,
+            self._database,
+            self._clock,
+        )
+        made.pace = self._pace
+        return made
+
+    def _signed_in(self, workspace: SlackWorkspace, answer: Answer) -> None:
+        tenant, bot_user = str(answer.get("team_id", "")), str(answer.get("user_id", ""))
+        workspace.renew(Installed(tenant, workspace.installed.token, bot_user))
+
+    def _all(self) -> list[SlackWorkspace]:
+        return [self._own] if self._own is not None else list(self.workspaces.values())
 
     # --- the surface ------------------------------------------------------------------------------
 
     def place(self, channel: str) -> Place | None:
-        """Where a channel of the policy is in this workspace; None when the policy does not say."""
+        """Where a channel of the policy is; None when the policy does not say, or names a workspace
+        that the one token is not of."""
         found = self.loaded.policy.channels.get(channel)
         if found is None or found.slack is None:
             return None
-        return Place(surface=NAME, tenant=self.tenant, channel=found.slack)
+        named, _, where = found.slack.rpartition("/")
+        tenant = self.tenant
+        if named and named != tenant:
+            if self._own is not None:
+                return None
+            workspace = self.heard(named)
+            tenant = workspace.tenant if workspace is not None else named
+        return Place(surface=NAME, tenant=tenant, channel=where)
 
     async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
         """Posts under our own ``key`` as metadata; into the default channel when this one is closed.
@@ -115,33 +234,28 @@ class SlackSurface:
         # A reply's ts must never stand for the thread's: replies belong to the root.
         root = (thread.thread_id or thread.message_id) if thread else None
         channel = thread.channel if thread else place.channel
+        workspace = self._there(thread.tenant if thread else place.tenant)
         try:
-            return await self._post(channel, key, message, root)
+            return await self._in(workspace, workspace.post(channel, key, message, root))
         except SlackRefused as refused:
             if refused.code not in CLOSED:
                 raise
-            other = self._default_channel()
-            if other is None or other in (channel, place.channel):
+            other = self.place(self.loaded.policy.alerts.default)
+            if other is None or self._same(other, workspace, channel, place.channel):
                 raise
-            log.error("%s Its messages go to %s.", refused.reason, other)
-            return await self._post(other, key, _moved(message, place.channel), None)
+            log.error("%s Its messages go to %s.", refused.reason, other.channel)
+            there = self._there(other.tenant)
+            moved = _moved(message, place.channel)
+            return await self._in(there, there.post(other.channel, key, moved, None))
 
     async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
         """Makes the message at ``ref`` say ``message``; posts it anew when it can no longer be edited.
 
         Raises :class:`bot.surface.DeliveryError`.
         """
+        workspace = self._there(ref.tenant)
         try:
-            await self._send(
-                message,
-                lambda said: self.calls.write(
-                    "chat.update",
-                    channel=ref.channel,
-                    ts=ref.message_id,
-                    metadata=_metadata(key),
-                    **said.as_arguments(),
-                ),
-            )
+            await self._in(workspace, workspace.update(ref, key, message))
         except SlackRefused as refused:
             if refused.code not in MOVED | CLOSED:
                 raise
@@ -153,14 +267,16 @@ class SlackSurface:
     async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
         """The message with our ``key`` if it has been posted since; looks in the default channel too."""
         oldest = f"{(since - _SKEW).timestamp():.6f}"
-        channels = [thread.channel if thread else place.channel]
-        other = self._default_channel()
-        if other is not None and other not in channels:
-            channels.append(other)
-        for i, channel in enumerate(channels):
-            root = (thread.thread_id or thread.message_id) if thread and i == 0 else None
+        root = (thread.thread_id or thread.message_id) if thread else None
+        channel = thread.channel if thread else place.channel
+        workspace = self._there(thread.tenant if thread else place.tenant)
+        looks = [(workspace, channel, root)]
+        other = self.place(self.loaded.policy.alerts.default)
+        if other is not None and not self._same(other, workspace, channel):
+            looks.append((self._there(other.tenant), other.channel, None))
+        for there, where, under in looks:
             try:
-                found = await self._find(channel, key, root, oldest)
+                found = await self._in(there, there.find(where, key, under, oldest))
             except SlackRefused as refused:
                 # Two messages are better than none: an alert must arrive.
                 log.error("Slack cannot be asked whether a message arrived: %s", refused.reason)
@@ -169,127 +285,53 @@ class SlackSurface:
                 return found
         return None
 
-    # --- how --------------------------------------------------------------------------------------
-
     async def render(
         self, message: Message, *, pictures: bool = True, blocks: int = limits.BLOCKS
     ) -> Rendered:
-        """The message with the accounts of those it mentions and its charts as pictures."""
-        accounts = await self.people.accounts(_mentioned(message))
-        bands = [b for b in message.blocks if isinstance(b, Band)]
-        return render(message, accounts, await self.pictures.of(bands) if pictures else {}, blocks)
+        """The message as the main workspace shows it."""
+        return await self.main.render(message, pictures=pictures, blocks=blocks)
 
-    async def _post(self, channel: str, key: str, message: Message, root: str | None) -> Ref:
-        await self._pace(channel)
-        answer = await self._send(
-            message,
-            lambda said: self.calls.write(
-                "chat.postMessage",
-                channel=channel,
-                thread_ts=root,
-                metadata=_metadata(key),
-                unfurl_links=False,
-                unfurl_media=False,
-                **said.as_arguments(),
-            ),
-        )
-        where = str(answer["channel"])
-        self._ids[channel] = where
-        return Ref(NAME, self._tenant, where, str(answer["ts"]), root or "")
+    # --- how --------------------------------------------------------------------------------------
 
-    async def _send(self, message: Message, call: Callable[[Rendered], Any]) -> Answer:
-        """Sends the message; once more without pictures when Slack refuses the blocks with them."""
-        said = await self.render(message)
+    def _there(self, tenant: str) -> SlackWorkspace:
+        """The workspace of a place. Raises :class:`bot.surface.NotInstalled`."""
+        if self._own is not None:
+            return self._own
+        found = self.heard(tenant or self._first)
+        if found is None:
+            wanted = tenant or self._first
+            raise NotInstalled(_UNKNOWN.format(wanted) if wanted else _NOT_YET)
+        if found.gone is not None:
+            raise NotInstalled(found.gone)
+        return found
+
+    async def _in(self, workspace: SlackWorkspace, call: Awaitable[T]) -> T:
+        """The call's result. Of several workspaces one that refuses us does not stop the others."""
+        token = workspace.installed.token
         try:
-            answer: Answer = await call(said)
-        except SlackRefused as refused:
-            bands = [b for b in message.blocks if isinstance(b, Band)]
-            if refused.code not in BLOCKS or not any(b["type"] == "image" for b in said.blocks):
+            return await call
+        except SlackRevoked as revoked:
+            if workspace is self._own:
                 raise
-            log.warning("Slack refused a picture; the chart is shown in words")
-            self.pictures.forget(bands)
-            answer = await call(await self.render(message, pictures=False))
-        return answer
-
-    async def _pace(self, channel: str) -> None:
-        now = time.monotonic()
-        at = max(self._next.get(channel, 0.0), now)
-        self._next[channel] = at + self.pace
-        if at > now:
-            await asyncio.sleep(at - now)
-
-    def _default_channel(self) -> str | None:
-        found = self.loaded.policy.channels.get(self.loaded.policy.alerts.default)
-        return found.slack if found else None
-
-    async def _find(self, channel: str, key: str, root: str | None, oldest: str) -> Ref | None:
-        where = await self._id(channel)
-        cursor: str | None = None
-        for _ in range(_PAGES):
-            answer = await self.calls.read(
-                "conversations.replies" if root else "conversations.history",
-                channel=where,
-                ts=root,
-                oldest=oldest,
-                limit=200,
-                include_all_metadata=True,
-                cursor=cursor,
+            await self.look()  # another replica may have a new token
+            if workspace.installed.token != token:
+                raise TryLater("the token was exchanged meanwhile", after=1) from revoked
+            name = workspace.installed.name or workspace.tenant
+            why = (
+                f"Slack no longer accepts the bot in {name} ({revoked.code}): "
+                "install it there again with /slack/install."
             )
-            for message in answer.get("messages") or []:
-                metadata = message.get("metadata") or {}
-                payload = metadata.get("event_payload") or {}
-                if metadata.get("event_type") == EVENT and payload.get("key") == key:
-                    return Ref(NAME, self._tenant, where, str(message["ts"]), root or "")
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
-            if cursor is None:
-                return None
-        log.error("%s is too busy to look through for a message", channel)
-        return None
+            self.refused(workspace, why)
+            raise NotInstalled(why) from revoked
 
-    async def _id(self, channel: str) -> str:
-        """The id of a channel that the policy calls by its name."""
-        if not channel.startswith("#"):
-            return channel
-        if channel not in self._ids:
-            cursor: str | None = None
-            for _ in range(_PAGES):
-                answer = await self.calls.read(
-                    "conversations.list",
-                    types="public_channel,private_channel",
-                    exclude_archived=False,
-                    limit=1000,
-                    cursor=cursor,
-                )
-                self._ids |= {f"#{c['name']}": str(c["id"]) for c in answer.get("channels") or []}
-                cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
-                if channel in self._ids or cursor is None:
-                    break
-        if channel not in self._ids:
-            raise SlackRefused(mended("channel_not_found", channel), "channel_not_found")
-        return self._ids[channel]
-
-
-def _metadata(key: str) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"key": key}}
+    def _same(self, other: Place, workspace: SlackWorkspace, *channels: str) -> bool:
+        """Whether a place is one of these channels of the workspace."""
+        if other.channel not in channels:
+            return False
+        return self._own is not None or self.heard(other.tenant or self._first) is workspace
 
 
 def _moved(message: Message, channel: str) -> Message:
     shown = channel if channel.startswith("#") else f"the channel {channel}"
     note = Small(text=text(f"Meant for {shown}, which the bot cannot write to."))
     return message.model_copy(update={"blocks": (note, *message.blocks)})
-
-
-_Span = Plain | Strong | Code | Link | Mention | At
-
-
-def _mentioned(message: Message) -> set[str]:
-    """The people whom a message mentions."""
-    spans: list[Iterable[_Span]] = []
-    for block in message.blocks:
-        if isinstance(block, Paragraph | Small):
-            spans.append(block.text)
-        elif isinstance(block, Facts):
-            spans += [fact.value for fact in block.facts]
-        elif isinstance(block, Items):
-            spans += list(block.items)
-    return {s.person for some in spans for s in some if isinstance(s, Mention)}

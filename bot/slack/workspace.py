@@ -1,4 +1,4 @@
-"""One workspace, or one organisation, that the app is installed in: what it says there, each channel at its own pace."""
+"""One workspace, or organisation, that the app is installed in: what it says there, at each channel's pace."""
 
 import asyncio
 import logging

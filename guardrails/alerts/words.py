@@ -25,6 +25,12 @@ FACETS = {
     "sku": "SKU",
     "resource": "Resource",
 }
+_SEVERAL = {"sku": "SKUs"}
+#: How the unit of a share begins, and the units that are said as they are; any other is a metric's name.
+SHARE = "share of "
+COUNTED = frozenset({"GPU hours"})
+#: Relative change below which spend or units of a cost per unit are called about unchanged.
+UNCHANGED = 0.05
 
 
 def signal_name(signal: str) -> str:
@@ -33,17 +39,25 @@ def signal_name(signal: str) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """A value in its unit: ``$3,120``, ``$0.0042 per output``, ``412 GPU hours``, ``0.81 score``."""
+    """A value in its unit: ``$3,120``, ``$0.0042 per output``, ``412 GPU hours``, ``0.81 (accuracy)``."""
     currency, per, what = unit.partition(" per ")
     if is_currency(currency):
-        if not per:
-            return str(Money(Decimal(str(value)), currency))
-        return f"{_fine(value, currency)} per {what}"
-    if unit.startswith("share of "):
-        return f"{percent(value)} {unit.removeprefix('share ')}"
+        return f"{number(value, unit)} per {what}" if per else number(value, unit)
+    if unit.startswith(SHARE):
+        return f"{number(value, unit)} {unit.removeprefix('share ')}"
+    return f"{number(value, unit)} {unit if unit in COUNTED else f'({unit})'}"
+
+
+def number(value: float, unit: str) -> str:
+    """The value as its unit wants it, without what the unit is of: ``$0.0042``, ``28 %``, ``0.812``."""
+    currency, per, _ = unit.partition(" per ")
+    if is_currency(currency):
+        return _fine(value, currency) if per else str(Money(Decimal(str(value)), currency))
+    if unit.startswith(SHARE):
+        return percent(value)
     size = abs(value)
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
-    return f"{value:,.{digits}f} {unit}".strip()
+    digits = 0 if size >= 100 or not size else 1 if size >= 10 else 2 if size >= 1 else 3
+    return f"{value:,.{digits}f}"
 
 
 def _fine(value: float, currency: str) -> str:
@@ -60,45 +74,86 @@ def day(value: date) -> str:
 
 
 def percent(share: float) -> str:
-    """``94 %``; never ``0 %`` for something."""
+    """``94 %``, ``0.4 %``; never ``0 %`` for something."""
     points = share * 100
-    if 0 < abs(points) < 1:
-        return "under 1 %"
-    return f"{points:,.0f} %"
+    if abs(points) >= 0.95 or points == 0:
+        return f"{points:,.0f} %"
+    return f"{points:.1f} %" if abs(points) >= 0.05 else "under 0.1 %"
+
+
+def what(found: Found) -> str:
+    """What it is about: ``Spend of experiment ranker``, ``Quality (accuracy) of feature search``."""
+    metric = f" ({found.unit})" if found.signal == "quality" else ""
+    return f"{signal_name(found.signal)}{metric} of {found.scope.dimension} {found.scope.value}"
+
+
+def observed(found: Found) -> str:
+    """``$3,120``; ``$3,120 so far`` on a day that is not complete; quality without its metric."""
+    metric = found.signal == "quality"
+    now = number(found.observed, found.unit) if metric else amount(found.observed, found.unit)
+    return now if found.complete else f"{now} so far"
+
+
+def expected(found: Found) -> str:
+    """What was expected, its unit once: ``$0.471 per 1,000 outputs ($0.422 to $0.519)``."""
+    if found.is_new_series:
+        return "nothing: it has no past"
+    mean = number(found.expected, found.unit)
+    if found.signal not in ("quality", "resource-mix"):
+        mean = amount(found.expected, found.unit)
+    return f"{mean} ({usual(found)})"
+
+
+def usual(found: Found) -> str:
+    """The band: ``$414 to $794``; not below zero for what is never below zero."""
+    lower = max(found.lower, 0.0) if found.observed >= 0 else found.lower
+    return f"{number(lower, found.unit)} to {number(found.upper, found.unit)}"
 
 
 def headline(found: Found) -> str:
     """What happened, in a line: signal, scope, value against expected."""
-    what = f"{signal_name(found.signal)} of {found.scope.dimension} {found.scope.value}"
-    now = amount(found.observed, found.unit)
-    if found.signal == "resource-mix":
-        return f"{what}: {now} on {day(found.last_on)}, {_number(found)} expected"
+    now = f"{observed(found)} on {day(found.last_on)}"
     if found.is_new_series:
-        return f"{what} is new: {now} on {day(found.last_on)}"
-    return f"{what}: {now} on {day(found.last_on)}, {amount(found.expected, found.unit)} expected"
-
-
-def _number(found: Found) -> str:
-    return amount(found.expected, found.unit).partition(" of ")[0]
+        return f"{what(found)} is new: {now}"
+    return f"{what(found)}: {now}, {number(found.expected, found.unit)} expected"
 
 
 def change(found: Found) -> str:
-    """``+2,900 %`` or ``−40 %`` against the expected value; ``new`` where nothing was expected."""
+    """``17 × the expected value`` or ``−40 %`` against it; ``new`` where nothing was expected."""
     if found.is_new_series or abs(found.expected) < 1e-12:
         return "new"
     share = (found.observed - found.expected) / abs(found.expected)
     if share >= 10:
         return f"{found.observed / found.expected:,.0f} × the expected value"
+    if abs(share) < 0.0005:
+        return "as expected"
     return f"{'+' if share >= 0 else '−'}{percent(abs(share))}"
+
+
+def driven_by(found: Found) -> list[str]:
+    """What drives a finding, a line each: spend against units of a cost per unit, then the bill's parts."""
+    lines = drivers(found.drivers, found.currency)
+    if found.units is None:
+        return lines
+    unit = found.unit.partition(" per ")[2].lstrip("0123456789, ") or "units"
+    told = f"{unit[0].upper()}{unit[1:]} {_moved(found.units.units)}"
+    return [f"{told}, spend {_moved(found.units.spend)}", *lines]
+
+
+def _moved(share: float) -> str:
+    if abs(share) < UNCHANGED:
+        return "about unchanged"
+    return f"{'rose' if share > 0 else 'fell'} {percent(abs(share))}"
 
 
 def drivers(parts: Sequence[Driver], currency: str, facets: int = 3, each: int = 3) -> list[str]:
     """What drives a change, a line a facet, the facet that explains most first.
 
-    ``SKU: p5.48xlarge GPU hours +$10,177 a day (100 % of the change, more volume)``
+    ``SKU: p5.48xlarge GPU hours +$10,177 a day (100 % of the change, more volume)``, or for parts
+    that changed alike ``Resource: 4 resources, about 25 % each; most node-2 +$2,711 a day``.
     """
     by_facet: dict[str, list[Driver]] = {}
-    for part in sorted(parts, key=lambda p: -abs(p.share)):
+    for part in sorted(parts, key=lambda p: -abs(p.alike_share or p.share)):
         by_facet.setdefault(part.facet, []).append(part)
     lines = []
     for facet, found in list(by_facet.items())[:facets]:
@@ -109,8 +164,12 @@ def drivers(parts: Sequence[Driver], currency: str, facets: int = 3, each: int =
 
 def _driver(part: Driver, currency: str, *, first: bool) -> str:
     sign = "+" if part.change >= 0 else "−"
-    name = _short(part.value) if part.facet == "resource" else part.value
+    name = (_short(part.value) if part.facet == "resource" else part.value) or "(none)"
     money = f"{sign}{Money(abs(part.change), currency)} a day"
+    if part.alike:
+        several = _SEVERAL.get(part.facet, f"{part.facet}s")
+        each = percent(part.alike_share / part.alike)
+        return f"{part.alike} {several}, about {each} each; most {name} {money}"
     details = [f"{percent(part.share)} of the change" if first else percent(part.share)]
     more = part.change >= 0
     if part.is_new:
@@ -124,7 +183,7 @@ def _driver(part: Driver, currency: str, *, first: bool) -> str:
             details.append(
                 f"{percent(part.volume_share)} volume, {percent(part.price_share)} price"
             )
-    return f"{name or '(none)'} {money} ({', '.join(details)})"
+    return f"{name} {money} ({', '.join(details)})"
 
 
 def _short(resource: str) -> str:

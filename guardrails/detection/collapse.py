@@ -31,7 +31,9 @@ def collapse(found: Sequence[Found]) -> list[Found]:
 
 def _explained(one: Found, spend: Sequence[Found]) -> bool:
     overlapping = [
-        s for s in spend if s.started_on <= one.started_on <= s.last_on and _within(s, one)
+        s
+        for s in spend
+        if s.started_on <= one.started_on <= (s.growing_on or s.last_on) and _within(s, one)
     ]
     if one.signal == "gpu-usage":
         return any(s.scope == one.scope and s.direction == one.direction for s in overlapping)

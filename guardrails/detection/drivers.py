@@ -58,9 +58,7 @@ class Change:
         return self.now - self.before
 
 
-def changes(
-    parts: Parts, now: Sequence[date], before: Sequence[date]
-) -> dict[Facet, list[Change]]:
+def changes(parts: Parts, now: Sequence[date], before: Sequence[date]) -> dict[Facet, list[Change]]:
     """What changed by part, for each facet: mean money a day of ``now`` against that of ``before``.
 
     Days before are weighted so that each weekday counts as often as it does in ``now``. Within one facet

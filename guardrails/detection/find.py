@@ -1,20 +1,18 @@
-"""From matrices to findings: which days are worth a message, and what they amount to."""
+"""From matrices to findings: which days are worth a message, and which of them are one."""
 
 from calendar import monthrange
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guardrails.detection.bands import SCORE_CAP, Bands, Tuning, bands
 from guardrails.detection.episodes import Episode, episodes
-from guardrails.detection.found import DayPoint, Direction, Found
+from guardrails.detection.found import Direction, Found
 from guardrails.detection.series import SeriesMatrix, since_first_activity
-from guardrails.detection.severity import rank, severity
-from guardrails.detection.unit_cost import unit_change
+from guardrails.detection.severity import rank
+from guardrails.detection.telling import Judged, tell
 from guardrails.policy.alerts import Detection
 
 #: A series without a past is worth a message from this many times the policy's ``min_impact`` a day.
@@ -30,11 +28,6 @@ RETURN_DAYS = 60
 #: Stages whose experiments end as a matter of course: a fall to next to nothing is no finding there.
 ENDING = ("exploration", "pilot")
 NEXT_TO_NOTHING = 0.05
-#: Days before and after an episode that its history shows.
-SHOWN = 42
-SHOWN_AFTER = 14
-#: Days that say what an ongoing episode costs a day.
-RECENT = 3
 
 
 def find(
@@ -54,7 +47,7 @@ def find(
     found: list[Found] = []
     for row in range(len(matrix.scopes)):
         for direction, episode in _of_series(judged, row, matrix.watched[row], settings.quiet_days):
-            found.append(_found(matrix, judged, row, direction, episode, settings))
+            found.append(tell(matrix, judged, row, direction, episode, settings))
     return found
 
 
@@ -66,20 +59,7 @@ def in_order(found: Iterable[Found]) -> list[Found]:
     )
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """Series × days: what was seen, what was expected, which days are anomalous."""
-
-    values: NDArray[np.float64]
-    bands: Bands
-    money: NDArray[np.float64]
-    up: NDArray[np.bool_]
-    down: NDArray[np.bool_]
-    calm: NDArray[np.bool_]
-    new: NDArray[np.bool_]
-
-
-def _judge(matrix: SeriesMatrix, settings: Detection, steps: int, tuning: Tuning) -> _Judged:
+def _judge(matrix: SeriesMatrix, settings: Detection, steps: int, tuning: Tuning) -> Judged:
     raw, worth = matrix.values[:, :steps], matrix.worth[:, :steps]
     complete = matrix.complete[:, :steps]
     values = since_first_activity(raw)
@@ -111,7 +91,7 @@ def _judge(matrix: SeriesMatrix, settings: Detection, steps: int, tuning: Tuning
         down = (result.score < -settings.band) & worthwhile & complete & ~ended
         calm = (np.abs(result.score) <= CALM * settings.band) | ~worthwhile
     calm &= complete & ~np.isnan(result.score)
-    return _Judged(values, result, money, up, down, calm, new)
+    return Judged(values, result, money, up, down, calm, new)
 
 
 def _may_end(matrix: SeriesMatrix) -> NDArray[np.bool_]:
@@ -182,7 +162,7 @@ def _days_of_month(days: tuple[date, ...]) -> tuple[NDArray[np.int64], ...]:
 
 
 def _of_series(
-    judged: _Judged, row: int, watched: tuple[Direction, ...], quiet_days: int
+    judged: Judged, row: int, watched: tuple[Direction, ...], quiet_days: int
 ) -> list[tuple[Direction, Episode]]:
     """The episodes of one series in both directions, without ways back to normal."""
     masks = {"up": judged.up[row], "down": judged.down[row]}
@@ -208,155 +188,10 @@ def _of_series(
     return [(d, e) for d, e in accepted if d in watched]
 
 
-def _returns(judged: _Judged, row: int, column: int, before: Episode) -> bool:
+def _returns(judged: Judged, row: int, column: int, before: Episode) -> bool:
     """Whether a day's value is inside the band that its weekday had when an earlier episode began."""
     if column - before.last > RETURN_DAYS:
         return False
     like = max(before.first - (before.first - column) % 7, 0)
     lower, upper = judged.bands.lower[row, like], judged.bands.upper[row, like]
     return bool(lower <= judged.values[row, column] <= upper)
-
-
-def _found(
-    matrix: SeriesMatrix,
-    judged: _Judged,
-    row: int,
-    direction: Direction,
-    episode: Episode,
-    settings: Detection,
-) -> Found:
-    first, last = episode.first, episode.last
-    anomalous = (judged.up if direction == "up" else judged.down)[row]
-    complete = matrix.complete[row, : anomalous.size]
-    # a day that still grows counts by what it is beyond the expected value, never by what is missing
-    money = np.where(complete | anomalous, np.nan_to_num(judged.money[row]), 0.0)
-    impact = float(money[first : last + 1].sum())
-    inside = np.flatnonzero(anomalous[: last + 1] & (np.arange(last + 1) >= first))
-    whole = inside[complete[inside]]
-    told = int(whole[-1] if whole.size else inside[0])
-    worst_day = float(money[inside].max() if direction == "up" else money[inside].min())
-    b, seen = judged.bands, judged.values[row]
-    score = float(np.abs(b.score[row, inside]).max())
-    expected = float(b.expected[row, told])
-    change = abs(float(seen[told]) - expected) / abs(expected) if expected else 1.0
-    by_month_end = impact
-    if episode.ongoing:
-        by_month_end = _by_month_end(matrix, judged, row, inside, money, impact)
-    moved = matrix.signal == "resource-mix"
-    new = bool(judged.new[row, told])
-    return Found(
-        signal=matrix.signal,
-        scope=matrix.scopes[row],
-        direction=direction,
-        started_on=matrix.days[first],
-        last_on=matrix.days[told],
-        ongoing=episode.ongoing,
-        unit=matrix.unit,
-        observed=float(seen[told]),
-        expected=expected,
-        lower=0.0 if new else float(b.lower[row, told]),
-        upper=0.0 if new else float(b.upper[row, told]),
-        score=abs(float(b.score[row, told])),
-        severity=severity(
-            signal=matrix.signal,
-            direction=direction,
-            score=score,
-            width=settings.band,
-            money_a_day=_cents(worst_day),
-            impact=_cents(impact),
-            change=change,
-            min_impact=settings.min_impact,
-        ),
-        impact=_cents(0.0 if moved else impact),
-        impact_by_month_end=_cents(0.0 if moved else by_month_end),
-        currency=matrix.currency,
-        history=_history(matrix, judged, row, episode, anomalous),
-        allocation=matrix.allocations[row],
-        is_new_series=bool(judged.new[row, first]),
-        settled=not episode.ongoing and _settled(judged, row, direction, episode, settings),
-        complete=bool(complete[told]),
-        growing_on=matrix.days[int(inside[-1])] if inside[-1] > told else None,
-        moved=_cents(impact if moved else 0.0),
-        units=unit_change(matrix, row, first, whole) if matrix.signal == "cost-per-unit" else None,
-    )
-
-
-def _by_month_end(
-    matrix: SeriesMatrix,
-    judged: _Judged,
-    row: int,
-    inside: NDArray[np.int64],
-    money: NDArray[np.float64],
-    impact: float,
-) -> float:
-    """The impact by the end of the newest day's month, if it goes on as its last complete days were.
-
-    The impact so far when the newest complete day was no longer anomalous. Days that still grow count
-    like those to come, unless they are beyond that already.
-    """
-    known = np.flatnonzero(~np.isnan(judged.values[row])).tolist()
-    whole = [c for c in known if matrix.complete[row, c]]
-    if whole and inside[-1] < whole[-1]:
-        return impact
-    newest = matrix.days[known[-1]]
-    end = newest.replace(day=monthrange(newest.year, newest.month)[1])
-    counted = [c for c in inside.tolist() if matrix.complete[row, c]]
-    if not counted:
-        return impact + float(money[inside[-RECENT:]].mean()) * (end - newest).days
-    growing = sum(float(money[c]) for c in inside.tolist() if not matrix.complete[row, c])
-    rest = float(money[counted[-RECENT:]].mean()) * (end - matrix.days[whole[-1]]).days
-    return impact - growing + (max(rest, growing) if growing > 0 else rest)
-
-
-def _settled(
-    judged: _Judged, row: int, direction: Direction, episode: Episode, settings: Detection
-) -> bool:
-    """Whether the days after an episode are still outside the band that held when it began."""
-    after = judged.values[row, episode.last + 1 : episode.last + 1 + max(settings.quiet_days, 1)]
-    if not after.size or np.isnan(after).all():
-        return False
-    level = float(np.nanmedian(after))
-    if direction == "up":
-        return level > float(judged.bands.upper[row, episode.first])
-    return level < float(judged.bands.lower[row, episode.first])
-
-
-def _history(
-    matrix: SeriesMatrix,
-    judged: _Judged,
-    row: int,
-    episode: Episode,
-    anomalous: NDArray[np.bool_],
-) -> tuple[DayPoint, ...]:
-    """The days around an episode that have a value and a band, for its chart.
-
-    Of a series without a past also the days before it, on which the bill has nothing of it.
-    """
-    b, points = judged.bands, []
-    end = min(judged.values.shape[1], episode.last + 1 + SHOWN_AFTER)
-    is_new = bool(judged.new[row, episode.first])
-    for column in range(max(0, episode.first - SHOWN), end):
-        observed, expected = judged.values[row, column], b.expected[row, column]
-        before = is_new and np.isnan(observed)
-        without = before or bool(judged.new[row, column])
-        if before:
-            observed = matrix.values[row, column]
-        if np.isnan(observed) or (np.isnan(expected) and not without):
-            continue
-        points.append(
-            DayPoint(
-                day=matrix.days[column],
-                observed=float(observed),
-                expected=None if without else float(expected),
-                lower=None if without else float(b.lower[row, column]),
-                upper=None if without else float(b.upper[row, column]),
-                score=abs(float(np.nan_to_num(b.score[row, column]))),
-                anomalous=bool(anomalous[column]) and episode.first <= column <= episode.last,
-                complete=bool(matrix.complete[row, column]),
-            )
-        )
-    return tuple(points)
-
-
-def _cents(money: float) -> Decimal:
-    return Decimal(f"{money:.2f}")

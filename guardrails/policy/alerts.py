@@ -19,8 +19,8 @@ class Channel(Section):
 
     slack: str | None = Field(
         default=None,
-        pattern=r"^(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{6,})$",
-        description="C0123ABCD or #name",
+        pattern=r"^([TE][A-Z0-9]{2,}/)?(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{6,})$",
+        description="C0123ABCD or #name, in the first workspace; T0123ABCD/#name in another",
     )
 
 

@@ -1,9 +1,10 @@
 """Where the bills and metrics are, which tags count, how charges are allocated."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from guardrails.focus import CostColumn
 from guardrails.policy.base import Name, Section
@@ -26,6 +27,24 @@ Facet = Literal["provider", "account", "region", "service", "sku", "resource"]
 FACETS: tuple[Facet, ...] = ("provider", "account", "region", "service", "sku", "resource")
 
 
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
+        # The value is not repeated: whoever wrote a URL here wrote its password too.
+        raise ValueError(
+            "name the environment variable that holds the URL, such as WAREHOUSE_URL "
+            "(capital letters, digits and _)"
+        )
+    return value
+
+
+#: The name of an environment variable; the schema says so to editors.
+Variable = Annotated[
+    str,
+    AfterValidator(_variable),
+    WithJsonSchema({"pattern": "^[A-Z][A-Z0-9_]*$", "type": "string"}),
+]
+
+
 class Bill(Section):
     """One source of FOCUS charges: files, or a table behind a connection."""
 
@@ -34,9 +53,8 @@ class Bill(Section):
         default=None,
         description="a file, a folder, a glob, or s3:// gs:// az:// https://; CSV, CSV.gz or Parquet",
     )
-    connection: str | None = Field(
+    connection: Variable | None = Field(
         default=None,
-        pattern=r"^[A-Z][A-Z0-9_]*$",
         description="the name of the environment variable that holds the connection's URL",
     )
     table: str | None = Field(default=None, description="the table's name: focus, or schema.focus")
@@ -62,7 +80,8 @@ class Bill(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Bill":
-        if (self.files is None) == (self.table is None):
+        from_table = self.table is not None or self.connection is not None
+        if (self.files is not None) == from_table:
             raise ValueError("give either files, or table with connection")
         if (self.table is None) != (self.connection is None):
             raise ValueError("table and connection go together")

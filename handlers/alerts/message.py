@@ -73,21 +73,18 @@ def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Me
     if row.state != "open" or row.ended_on is not None:
         blocks.append(Paragraph(text=state))
     blocks.append(Facts(facts=_facts(policy, row, found)))
-    if found.drivers:
-        blocks.append(
-            Items(
-                title="What drives it",
-                items=tuple(text(line) for line in words.drivers(found.drivers, found.currency)),
-            )
-        )
+    driven_by = words.driven_by(found)
+    if driven_by:
+        blocks.append(Items(title="What drives it", items=tuple(text(line) for line in driven_by)))
     if found.history and not short:
         blocks.append(band_of(found))
     runbook = policy.runbooks.get(found.signal)
-    if runbook is not None and row.state not in DECIDED:
-        blocks.append(Small(text=text(f"Runbook “{runbook.title}”: the steps are in the thread.")))
+    if runbook is not None and not _is_over(row):
+        # as one of a group's thread it has no thread of its own
+        steps = " · ".join(runbook.steps) if short else "the steps are in the thread."
+        blocks.append(Small(text=text(f"Runbook “{runbook.title}”: {steps}")))
     blocks.append(Controls(controls=controls_of(row)))
-    ended = row.ended_on is not None
-    tone: Tone = "good" if row.state in DECIDED or ended else _TONES[row.severity]
+    tone: Tone = "good" if _is_over(row) else _TONES[row.severity]
     summary = f"{title}. {_plain(state)}"
     return Message(summary=summary, blocks=tuple(blocks), tone=tone)
 
@@ -116,13 +113,13 @@ def state_line(row: AnomalyRow) -> Text:
 def band_of(found: Found) -> Band:
     """The chart of a finding, with its words."""
     points = found.history[-SHOWN_DAYS:]
+    before = f"nothing before {words.day(found.started_on)}, so nothing was expected"
+    usual = before if found.is_new_series else f"{words.usual(found)} was expected"
     return Band(
         title=f"{words.signal_name(found.signal)} of {found.scope.value}",
         alt=(
-            f"{words.signal_name(found.signal)} of {found.scope.dimension} {found.scope.value} a day, "
-            f"{words.day(points[0].day)} to {words.day(points[-1].day)}. On {words.day(found.last_on)} it was "
-            f"{words.amount(found.observed, found.unit)}; between {words.amount(found.lower, found.unit)} and "
-            f"{words.amount(found.upper, found.unit)} was expected."
+            f"{words.what(found)} a day, {words.day(points[0].day)} to {words.day(points[-1].day)}. "
+            f"On {words.day(found.last_on)} it was {words.observed(found)}; {usual}."
         ),
         unit=found.unit,
         days=tuple(p.day for p in points),
@@ -144,7 +141,7 @@ def runbook_message(policy: Policy, row: AnomalyRow, people: tuple[Mention, ...]
         asked: list[str | Span] = []
         for mention in people:
             asked += [" " if asked else "", mention]
-        blocks.append(Paragraph(text=text(*asked, " please have a look: you know this best.")))
+        blocks.append(Paragraph(text=text(*asked, " please have a look.")))
     if runbook is not None:
         blocks.append(
             Items(
@@ -164,7 +161,7 @@ def runbook_message(policy: Policy, row: AnomalyRow, people: tuple[Mention, ...]
 
 def group_message(group_id: str, rows: Sequence[AnomalyRow], worst: int, day: date) -> Message:
     """A flood as one message: the worst by name, each with its own message in the thread."""
-    total = sum((found_of(r).impact for r in rows), Decimal(0))
+    total = sum((max(found_of(r).impact, Decimal(0)) for r in rows), Decimal(0))
     currency = rows[0].currency
     lines = []
     for row in rows[:worst]:
@@ -172,12 +169,14 @@ def group_message(group_id: str, rows: Sequence[AnomalyRow], worst: int, day: da
         lines.append(
             text(
                 Strong(text=row.severity.capitalize()),
-                f" {words.headline(found)} ({Money(found.impact, currency)} so far, ",
+                f" {words.headline(found)} ({_so_far(found)}",
                 Strong(text=_STATES[row.state]),
                 ")",
             )
         )
-    title = f"{len(rows)} anomalies at once, {Money(total, currency)} beyond what was expected"
+    title = f"{len(rows)} anomalies at once"
+    if total:
+        title += f", {Money(total, currency)} beyond what was expected"
     blocks: list[Block] = [
         Heading(text=title),
         Items(title=f"The worst {min(worst, len(rows))}", items=tuple(lines), numbered=True),
@@ -200,48 +199,79 @@ def group_message(group_id: str, rows: Sequence[AnomalyRow], worst: int, day: da
 
 def _facts(policy: Policy, row: AnomalyRow, found: Found) -> tuple[Fact, ...]:
     told = found.allocation
-    lasted = (found.last_on - found.started_on).days + 1
+    seen: list[str | Span] = [Strong(text=words.observed(found))]
+    if found.signal != "resource-mix":  # a percentage of a percentage helps nobody
+        seen.append(f" ({words.change(found)})")
     facts = [
-        Fact(
-            label="Observed",
-            value=text(
-                Strong(text=words.amount(found.observed, found.unit)), f" ({words.change(found)})"
-            ),
-        ),
-        Fact(label="Expected", value=text(_expected(found))),
-        Fact(label="Since", value=text(f"{words.day(found.started_on)} ({words.days(lasted)})")),
+        Fact(label="Observed", value=text(*seen)),
+        Fact(label="Expected", value=text(words.expected(found))),
+        Fact(label="Since", value=text(_since(found))),
+        *_money(row, found),
     ]
-    if found.impact:
-        more = found.impact > 0
-        facts.append(
-            Fact(
-                label="More than expected so far" if more else "Less than expected so far",
-                value=text(Strong(text=str(Money(abs(found.impact), found.currency)))),
-            )
-        )
-    if found.impact_by_month_end and found.ongoing and row.ended_on is None:
-        facts.append(
-            Fact(
-                label="By month end, if it goes on",
-                value=text(str(Money(found.impact_by_month_end, found.currency))),
-            )
-        )
     facts += [
         Fact(label=label, value=text(told[dimension]))
         for dimension, label in _BELONGS
         if told.get(dimension)
     ]
-    if row.owner:
-        facts.append(Fact(label="Owner", value=text(mention_of(policy, row.owner))))
-    return tuple(facts)
+    return (*facts, *_whose(policy, row, found))
 
 
-def _expected(found: Found) -> str:
-    if found.is_new_series:
-        return "nothing: it has no past"
-    lower = max(found.lower, 0.0) if found.observed >= 0 else found.lower
-    low, high = words.amount(lower, found.unit), words.amount(found.upper, found.unit)
-    return f"{words.amount(found.expected, found.unit)} ({low} to {high})"
+def _since(found: Found) -> str:
+    lasted = words.days((found.last_on - found.started_on).days + 1)
+    if not found.complete:
+        lasted = "not all charges are in yet"
+    elif found.growing_on is not None:
+        lasted += f", and {words.day(found.growing_on)} so far"
+    return f"{words.day(found.started_on)} ({lasted})"
+
+
+def _money(row: AnomalyRow, found: Found) -> list[Fact]:
+    """The money beyond the expected value, or moved, so far and by the month's end."""
+
+    def fact(label: str, money: Decimal, *, strong: bool = True) -> Fact:
+        said = str(Money(abs(money), found.currency))
+        return Fact(label=label, value=text(Strong(text=said) if strong else said))
+
+    facts: list[Fact] = []
+    if found.moved:
+        facts.append(fact("Spend that moved to other resources", found.moved))
+    if found.impact:
+        more = found.impact > 0
+        facts.append(fact(f"{'More' if more else 'Less'} than expected so far", found.impact))
+    if found.impact_by_month_end and found.ongoing and not _is_over(row):
+        beyond = "Beyond" if found.impact_by_month_end > 0 else "Below"
+        label = f"{beyond} expected by month end, if it goes on"
+        facts.append(fact(label, found.impact_by_month_end, strong=False))
+    return facts
+
+
+def _whose(policy: Policy, row: AnomalyRow, found: Found) -> list[Fact]:
+    """The owner that the bill names, who else was asked, or that nobody has claimed the spend."""
+    owner, asked = found.allocation.get("owner", ""), row.owner
+    facts: list[Fact] = []
+    if owner and owner.casefold() == asked.casefold():
+        return [Fact(label="Owner", value=text(mention_of(policy, asked)))]
+    if owner:
+        facts.append(Fact(label="Owner", value=text(mention_of(policy, owner).name)))
+    elif not found.allocation.get("team"):
+        said = "nobody yet. Nobody has claimed this spend."
+        facts.append(Fact(label="Owner", value=text(said)))
+    if asked:
+        facts.append(Fact(label="Asked", value=text(mention_of(policy, asked))))
+    return facts
+
+
+def _so_far(found: Found) -> str:
+    """For a group's line: ``$1,200 so far, ``; nothing where no money is known."""
+    if found.moved:
+        return f"{Money(found.moved, found.currency)} moved so far, "
+    less = " less" if found.impact < 0 else ""
+    return f"{Money(abs(found.impact), found.currency)}{less} so far, " if found.impact else ""
+
+
+def _is_over(row: AnomalyRow) -> bool:
+    """Whether somebody has said what it is, or it has ended."""
+    return row.state in DECIDED or row.ended_on is not None
 
 
 def mention_of(policy: Policy, email: str) -> Mention:
@@ -305,8 +335,8 @@ def controls_of(row: AnomalyRow) -> tuple[Button | Menu, ...]:
     return tuple(buttons)
 
 
-def _number(value: float) -> float | None:
-    return None if value != value else value  # JSON knows no NaN
+def _number(value: float | None) -> float | None:
+    return None if value is None or value != value else value  # JSON knows no NaN
 
 
 def _plain(said: Text) -> str:

@@ -1,6 +1,7 @@
 """The DuckDB of this process: bounded memory, UTC, clear errors when something cannot be loaded."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ _EXTENSIONS = {
     "abfss://": ("azure",),
 }
 REMOTE = tuple(_EXTENSIONS)
+_PATTERN = re.compile(r"([\[*?])")
 
 
 @contextmanager
@@ -57,6 +59,14 @@ def batches(backend: Any, expression: Any, rows: int) -> Iterator[Any]:
 def quoted(text: str) -> str:
     """Text for between single quotes in SQL."""
     return text.replace("'", "''")
+
+
+def file_name(path: str) -> str:
+    """A file for between single quotes in SQL. DuckDB globs every path: what it would take for a
+    pattern in the name of a file of this machine is escaped, so that it reads just this file."""
+    if not path.lower().startswith(REMOTE):
+        path = _PATTERN.sub(r"[\1]", path)
+    return quoted(path)
 
 
 def identifier(name: str) -> str:

@@ -7,19 +7,20 @@ from typing import Any
 
 from guardrails.policy.bills import Bill
 from storage.bills.columns import find_columns, missing_columns, not_focus
-from storage.bills.engine import identifier, quoted
+from storage.bills.engine import REMOTE, file_name, identifier
 from storage.bills.errors import BillError
 from storage.bills.find_files import find_files, first_line
-from storage.bills.source import FILE, Source
+from storage.bills.source import FILE, CsvFiles, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-def open_files(backend: Any, bill: Bill, folder: Path, *, keep_broken: bool = False) -> Source:
+def open_files(backend: Any, bill: Bill, folder: Path, *, skip_broken: bool = False) -> Source:
     """The bill's files as one table of text and typed columns, plus :data:`FILE`, each row's path.
 
-    ``keep_broken``: rows with a wrong number of fields go to DuckDB's table of rejects instead of
-    ending the query; that costs a quarter more, so it is only asked for when the plain way failed.
+    ``skip_broken``: lines that are broken are left out instead of ending the query. (DuckDB's table of
+    rejects would name them, but with many of them it needs gigabytes and loses good rows. It also
+    loses good rows when it skips with several threads.)
     Raises BillError when a file is not a FOCUS bill or cannot be read.
     """
     assert bill.files is not None
@@ -31,15 +32,18 @@ def open_files(backend: Any, bill: Bill, folder: Path, *, keep_broken: bool = Fa
         delimiter, header = _csv_header(backend, file)
         _check(file, header, bill)
         csv_groups.setdefault((delimiter, header), []).append(file)
-    for (delimiter, header), files in csv_groups.items():
-        parts.append(_read_csv(files, delimiter, header, keep_broken))
+    csv = tuple(CsvFiles(tuple(files), *kind) for kind, files in csv_groups.items())
+    skipping = ", ignore_errors = true, parallel = false" if skip_broken else ""
+    for group in csv:
+        parts.append(f"SELECT * RENAME (filename AS {FILE}) FROM {read_csv(group, skipping)}")
+    _refuse_mistaken(backend, found.all, what)
     if found.parquet:
         for file in found.parquet:
             _check(file, _parquet_header(backend, file), bill)
         nested = _nested(backend, found.parquet) if found.csv else ()
         parts.append(_read_parquet(found.parquet, nested))
     query = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
-    view = f"bill_rows_{'kept' if keep_broken else 'plain'}"
+    view = f"bill_rows_{'whole' if skip_broken else 'plain'}"
     try:
         backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW {view} AS {query}")
         table = backend.table(view)
@@ -52,8 +56,35 @@ def open_files(backend: Any, bill: Bill, folder: Path, *, keep_broken: bool = Fa
         columns=find_columns([n for n in table.columns if n != FILE]),
         has_files=True,
         notes=found.notes,
-        files=found.all,
+        files=(*(file for group in csv for file in group.files), *found.parquet),
+        csv=csv,
+        parquet=found.parquet,
     )
+
+
+def read_csv(group: CsvFiles, more: str = "") -> str:
+    """The call of DuckDB's reader for these files; ``more`` are further options, each after a comma."""
+    paths = ", ".join(f"'{file_name(f)}'" for f in group.files)
+    columns = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in group.header)
+    return (
+        f"read_csv([{paths}], delim = '{group.delimiter}', "
+        "quote = '\"', escape = '\"', header = true, auto_detect = false, "
+        f"columns = {{{columns}}}, nullstr = ['', 'NULL'], filename = true{more})"
+    )
+
+
+def _refuse_mistaken(backend: Any, files: tuple[str, ...], what: str) -> None:
+    """Each file must be read once and no other: DuckDB takes names for patterns."""
+    doubtful = [f for f in files if any(c in f for c in "*?[")]
+    for file in doubtful:
+        if file.lower().startswith(("http://", "https://")):
+            continue  # not a pattern there
+        rows = backend.raw_sql(f"SELECT file FROM glob('{file_name(file)}')").fetchall()
+        if [str(row[0]) for row in rows] != [file]:
+            raise BillError(
+                f"{what}: the name of {file} is taken for a pattern; give the file a name without "
+                "*, ? and [."
+            )
 
 
 def _check(file: str, header: tuple[str, ...], bill: Bill) -> None:
@@ -62,19 +93,8 @@ def _check(file: str, header: tuple[str, ...], bill: Bill) -> None:
         raise BillError(not_focus(file, missing))
 
 
-def _read_csv(files: list[str], delimiter: str, header: tuple[str, ...], keep_broken: bool) -> str:
-    paths = ", ".join(f"'{quoted(f)}'" for f in files)
-    columns = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in header)
-    rejects = ", store_rejects = true, rejects_limit = 0" if keep_broken else ""
-    return (
-        f"SELECT * RENAME (filename AS {FILE}) FROM read_csv([{paths}], delim = '{delimiter}', "
-        "quote = '\"', escape = '\"', header = true, auto_detect = false, "
-        f"columns = {{{columns}}}, nullstr = ['', 'NULL'], filename = true{rejects})"
-    )
-
-
 def _read_parquet(files: tuple[str, ...], as_text: tuple[str, ...] = ()) -> str:
-    paths = ", ".join(f"'{quoted(f)}'" for f in files)
+    paths = ", ".join(f"'{file_name(f)}'" for f in files)
     texts = ", ".join(f"to_json({identifier(n)})::VARCHAR AS {identifier(n)}" for n in as_text)
     return (
         f"SELECT * {f'REPLACE ({texts}) ' if texts else ''}RENAME (filename AS {FILE}) "
@@ -84,7 +104,7 @@ def _read_parquet(files: tuple[str, ...], as_text: tuple[str, ...] = ()) -> str:
 
 def _nested(backend: Any, files: tuple[str, ...]) -> tuple[str, ...]:
     """The columns of Parquet files that are maps, lists or structs: beside CSV they are read as JSON text."""
-    paths = ", ".join(f"'{quoted(f)}'" for f in files)
+    paths = ", ".join(f"'{file_name(f)}'" for f in files)
     rows = backend.raw_sql(
         f"DESCRIBE SELECT * FROM read_parquet([{paths}], union_by_name = true)"
     ).fetchall()
@@ -104,15 +124,17 @@ def _csv_header(backend: Any, file: str) -> tuple[str, tuple[str, ...]]:
     try:
         # One column that holds the whole line: the header as it stands, also of a .gz in the cloud.
         row = backend.raw_sql(
-            f"SELECT * FROM read_csv('{quoted(file)}', header = false, auto_detect = false, "
+            f"SELECT * FROM read_csv('{file_name(file)}', header = false, auto_detect = false, "
             "columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', "
-            "ignore_errors = true, parallel = false) LIMIT 1"
+            "ignore_errors = true, strict_mode = false, parallel = false) LIMIT 1"
         ).fetchone()
     except duckdb.Error as error:
         raise BillError(f"{file} cannot be read: {first_line(error)}") from None
     line = str(row[0] or "").lstrip("\ufeff") if row else ""
-    if not line.strip():
-        raise BillError(f"{file} is empty.")
+    if not line.strip() or "\0" in line:
+        raise BillError(
+            f"{file} is {'not a text or Parquet file' if _has_content(file) else 'empty'}."
+        )
     delimiter = max(_DELIMITERS, key=lambda d: len(next(csv.reader([line], delimiter=d))))
     seen: dict[str, None] = {}
     for number, name in enumerate(next(csv.reader([line], delimiter=delimiter)), start=1):
@@ -122,8 +144,21 @@ def _csv_header(backend: Any, file: str) -> tuple[str, tuple[str, ...]]:
     return delimiter, tuple(seen)
 
 
+def _has_content(file: str) -> bool:
+    """Whether there is something in a file that has no readable first line."""
+    if file.lower().startswith(REMOTE):
+        return False
+    import gzip
+
+    try:
+        with gzip.open(file) if file.lower().endswith(".gz") else Path(file).open("rb") as opened:
+            return bool(opened.read(4096).strip())
+    except (OSError, EOFError):
+        return True
+
+
 def _parquet_header(backend: Any, file: str) -> tuple[str, ...]:
-    return _describe(backend, f"SELECT * FROM read_parquet('{quoted(file)}')", file)
+    return _describe(backend, f"SELECT * FROM read_parquet('{file_name(file)}')", file)
 
 
 def _describe(backend: Any, query: str, file: str = "") -> tuple[str, ...]:

@@ -7,22 +7,31 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from guardrails.money import MICROS
 from guardrails.policy.bills import Shared
 from storage.bills.allocation import PLACE
 from storage.bills.amounts import put_residue_back, to_micros
 from storage.bills.rollup import FACTS, PLACES
 from storage.bills.shared import MetricReader, split_shared
 
+#: Micros that the database's integers can hold, of all amounts of a period without their signs.
+MOST = 9_200_000_000_000 * MICROS
+
 
 @dataclass(frozen=True)
 class Found:
-    """What a bill has of one period and currency. ``money`` is the exact sum of its cost column."""
+    """What a bill has of one period and currency. ``money`` is the exact sum of its cost column.
+
+    ``grown`` is the newest day that is not in the future, None when all are.
+    """
 
     period: date
     currency: str
     money: Decimal
     rows: int
+    oldest: date
     newest: date
+    grown: date | None
 
     @property
     def micros(self) -> int:
@@ -30,13 +39,14 @@ class Found:
         return to_micros(self.money)
 
 
-def periods_found(local: Any) -> list[Found]:
+def periods_found(local: Any, today: date) -> list[Found]:
     """The periods and currencies in :data:`FACTS`, sorted."""
     rows = local.raw_sql(
-        f"SELECT period, currency, sum(cost), sum(lines), max(day) FROM {FACTS} "
+        "SELECT period, currency, sum(cost), sum(lines), min(day), max(day), "
+        f"max(day) FILTER (WHERE day <= DATE '{today.isoformat()}') FROM {FACTS} "
         "GROUP BY period, currency ORDER BY period, currency"
     ).fetchall()
-    return [Found(p, c, money, int(lines), newest) for p, c, money, lines, newest in rows]
+    return [Found(p, c, money, int(lines), *days) for p, c, money, lines, *days in rows]
 
 
 def period_rows(
@@ -44,7 +54,8 @@ def period_rows(
 ) -> tuple[Any, list[str]]:
     """The rows to store of one period as an Arrow table, and notes on how shared costs were split.
 
-    ``found`` are the period's currencies; the ``cost_micros`` of each add up to its ``micros``.
+    ``found`` are the period's currencies; the ``cost_micros`` of each add up to its ``micros``. Raises
+    OverflowError when they are more than can be stored.
     """
     import numpy as np
     import pyarrow as pa
@@ -61,6 +72,8 @@ def period_rows(
     currencies = rows["currency"].to_numpy(zero_copy_only=False)
     for one in found:
         mine = currencies == one.currency
+        if np.abs(micros[mine].astype(np.float64)).sum() >= MOST or abs(one.micros) >= MOST:
+            raise OverflowError(f"{one.currency} {one.money:,.2f}")
         micros[mine] = put_residue_back(micros[mine], one.micros)
     rows = rows.drop_columns(["cost"]).append_column("cost_micros", pa.array(micros, pa.int64()))
     assert micros.dtype == np.int64
@@ -90,6 +103,6 @@ def _micros(cost: Any) -> Any:
         words = np.frombuffer(chunk.buffers()[1], np.int64).reshape(-1, 2)
         words = words[chunk.offset : chunk.offset + len(chunk)]
         if ((words[:, 0] >> 63) != words[:, 1]).any():
-            raise OverflowError("a rollup row holds more than nine million millions")
+            raise OverflowError("one row of the rollup has more than nine million millions")
         values.append(words[:, 0])
     return np.concatenate(values)

@@ -30,7 +30,11 @@ class PeriodReport:
 
 @dataclass(frozen=True)
 class QuarantineReport:
-    """Rows of one bill that could not be read for one reason, with the first as an example."""
+    """Rows of one bill that could not be read for one reason, with the first as an example.
+
+    ``kept`` of them are in the database whole. ``sums`` is their money by currency as far as it can be
+    read; under an empty text that of rows without a currency.
+    """
 
     bill: str
     reason: str
@@ -38,6 +42,45 @@ class QuarantineReport:
     file: str
     line: int
     money: str
+    kept: int
+    sums: dict[str, Decimal]
+
+
+@dataclass(frozen=True)
+class RemovedBill:
+    """A bill that the policy no longer has. ``removed`` is false when only ``--since`` a day was read:
+    then it is still in all sums."""
+
+    bill: str
+    periods: int
+    sums: dict[str, Decimal]
+    removed: bool
+
+
+@dataclass(frozen=True)
+class KeptPeriod:
+    """A billing period that is in store but no longer in the bill's files or table: it still counts.
+
+    ``twice``: its charges fall on days that another period of the bill has charges on too, as when
+    the period of a charge was corrected, so that they may count twice.
+    """
+
+    bill: str
+    period: date
+    currency: str
+    rows: int
+    money: Decimal
+    twice: bool
+
+
+@dataclass(frozen=True)
+class Total:
+    """The money of one ingest in one currency. ``quarantined`` is what could be read of it."""
+
+    currency: str
+    money_in: Decimal
+    money_out: Decimal
+    quarantined: Decimal
 
 
 @dataclass(frozen=True)
@@ -71,8 +114,25 @@ class IngestReport:
     coverage: Coverage
     shadow: tuple[ShadowSpend, ...]
     seconds: float
+    removed: tuple[RemovedBill, ...] = ()
+    removed_metrics: tuple[str, ...] = ()
+    kept: tuple[KeptPeriod, ...] = ()
 
     @property
     def quarantined(self) -> int:
         """How many rows could not be read."""
         return sum(q.rows for q in self.quarantine)
+
+    @property
+    def totals(self) -> tuple[Total, ...]:
+        """Money in, out and in quarantine by currency; without one last."""
+        sums: dict[str, list[Decimal]] = {}
+        for period in self.periods:
+            mine = sums.setdefault(period.currency, [Decimal(0)] * 3)
+            mine[0] += period.money_in
+            mine[1] += period.money_out
+        for reason in self.quarantine:
+            for currency, amount in reason.sums.items():
+                sums.setdefault(currency, [Decimal(0)] * 3)[2] += amount
+        ordered = sorted(sums.items(), key=lambda item: (not item[0], item[0]))
+        return tuple(Total(currency, *amounts) for currency, amounts in ordered)

@@ -41,7 +41,12 @@ def roll_up(local: Any, source: Source, bill: Bill, policy: Policy) -> None:
     _bring(local, source, condense(source, bill, tested))
     charges = local.table(CHARGES)
     texts = [c for c in charges.columns if c not in (*NOT_KIND, "kind")]
-    kinds = charges.group_by("kind").aggregate(**{c: charges[c].first() for c in texts})
+    # What is in quarantine is not allocated: a bill that is broken all through would fill the memory.
+    kinds = (
+        charges.filter(readable(charges, bill))
+        .group_by("kind")
+        .aggregate(**{c: charges[c].first() for c in texts})
+    )
     kinds = kinds.mutate(**{c: cleaned(kinds[c]) for c in texts if c != "tags"})
     _keep(local, KINDS, kinds)
     places = read_tags(local, KINDS, wanted_keys(policy.tags, tag_keys), TAGS)

@@ -8,12 +8,21 @@ FILE = "sandrail_file"
 
 
 @dataclass(frozen=True)
+class CsvFiles:
+    """CSV files with one delimiter and one header, in the order in which they are read."""
+
+    files: tuple[str, ...]
+    delimiter: str
+    header: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Source:
     """The charges of a bill as they stand, on the engine that holds them.
 
     ``columns`` is FOCUS name → the table's own name; ``notes`` is what people should know about how
-    it was found, such as files that were left out; ``exact`` is the type of money in the pass over
-    the rows.
+    it was found, such as files that were left out; ``files`` are in the order in which they are read;
+    ``exact`` is the type of money in the pass over the rows.
     """
 
     name: str
@@ -23,6 +32,8 @@ class Source:
     has_files: bool = False
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    csv: tuple[CsvFiles, ...] = ()
+    parquet: tuple[str, ...] = ()
     exact: str = "decimal(38, 18)"
 
     @property

@@ -1,16 +1,20 @@
 """Writes one billing period, all of it or nothing, and reads back what was written."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from storage.bills.errors import BillError
-from storage.tables.spend import BillPeriod, CostRollup
+from storage.bills.period import Found
+from storage.bills.report import KeptPeriod, RemovedBill
+from storage.tables.spend import BillPeriod, CostRollup, QuarantinedRow
 
 _PERIODS = BillPeriod.__table__  # type: ignore[attr-defined]
 _ROLLUPS = CostRollup.__table__  # type: ignore[attr-defined]
+_QUARANTINE = QuarantinedRow.__table__  # type: ignore[attr-defined]
 _BATCH = 20_000
 
 
@@ -28,6 +32,66 @@ def stored_money(connection: Connection, bill: str, period: date) -> dict[str, t
         .group_by(_ROLLUPS.c.currency)
     )
     return {c: (int(micros), int(rows)) for c, micros, rows in connection.execute(query)}
+
+
+def remove_bills_without(
+    connection: Connection, names: Iterable[str], *, remove: bool
+) -> tuple[RemovedBill, ...]:
+    """The bills in store that are none of ``names``; with ``remove`` all that is stored of them goes."""
+    known = set(names)
+    stored: set[str] = set()
+    for table in (_PERIODS, _QUARANTINE):
+        stored |= set(connection.execute(select(table.c.bill).distinct()).scalars())
+    gone = []
+    for bill in sorted(stored - known):
+        sums = connection.execute(
+            select(_ROLLUPS.c.currency, func.sum(_ROLLUPS.c.cost_micros))
+            .where(_ROLLUPS.c.bill == bill)
+            .group_by(_ROLLUPS.c.currency)
+            .order_by(_ROLLUPS.c.currency)
+        ).all()
+        periods = connection.execute(
+            select(func.count(_PERIODS.c.period.distinct())).where(_PERIODS.c.bill == bill)
+        ).scalar_one()
+        if remove:
+            for table in (_ROLLUPS, _PERIODS, _QUARANTINE):
+                connection.execute(delete(table).where(table.c.bill == bill))
+        money = {currency: Decimal(int(micros)).scaleb(-6) for currency, micros in sums}
+        gone.append(RemovedBill(bill, int(periods), money, remove))
+    return tuple(gone)
+
+
+def periods_beside(
+    connection: Connection, bill: str, read: Collection[Found]
+) -> tuple[KeptPeriod, ...]:
+    """The periods of a bill that are in store but not among those that were ``read``."""
+    rows = connection.execute(
+        select(_PERIODS)
+        .where(_PERIODS.c.bill == bill, _PERIODS.c.period.not_in({f.period for f in read}))
+        .order_by(_PERIODS.c.period, _PERIODS.c.currency)
+    ).all()
+    shared = set(
+        connection.execute(
+            select(_ROLLUPS.c.period)
+            .where(
+                _ROLLUPS.c.bill == bill,
+                _ROLLUPS.c.period.in_([row.period for row in rows]),
+                or_(*(_ROLLUPS.c.day.between(f.oldest, f.newest) for f in read)),
+            )
+            .distinct()
+        ).scalars()
+    )
+    return tuple(
+        KeptPeriod(
+            bill=bill,
+            period=row.period,
+            currency=row.currency,
+            rows=row.rows,
+            money=Decimal(row.money_out_micros).scaleb(-6),
+            twice=row.period in shared,
+        )
+        for row in rows
+    )
 
 
 def replace_period(

@@ -69,8 +69,8 @@ def _connect(url: str, bill: Bill, what: str) -> Any:
             backend.raw_sql("SET TimeZone = 'UTC'")
     except (ImportError, AttributeError):
         raise BillError(
-            f"{what}: the driver for {scheme} is not installed; install Sandrail with the extra "
-            f"{extra or scheme}, as in pip install 'sandrail[{extra or scheme}]'."
+            f"{what}: the driver for {scheme} is not installed; in Sandrail's folder run "
+            f".venv/bin/pip install -e '.[{extra or scheme}]'."
         ) from None
     except Exception as error:
         said = first_line(error).replace(url, bill.connection or "")

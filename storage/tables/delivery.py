@@ -41,7 +41,8 @@ class Outbox(SQLModel, table=True):
     not_before: datetime = Field(sa_type=UtcDateTime)
     leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     maybe_sent: bool = Field(
-        default=False, description="a sender may have sent it without knowing: ask before sending again"
+        default=False,
+        description="a sender may have sent it without knowing: ask before sending again",
     )
     reason: str = ""
     created_at: datetime = Field(sa_type=UtcDateTime)

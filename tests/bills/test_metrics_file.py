@@ -38,8 +38,50 @@ def test_points_are_stored_and_replaced(tmp_path: Path, database: Database) -> N
     found = [(p.day, p.metric, p.value, p.feature, p.unit, p.team) for p in _points(database)]
     assert found == [
         (date(2026, 10, 5), "inferences", 12.5, "search", "calls", ""),
-        (date(2026, 10, 6), "inferences", 1000.0, "search", "calls", ""),
     ]
+
+
+def test_of_two_files_with_the_same_point_none_wins(tmp_path: Path, sqlite: Database) -> None:
+    """The story: two files had the same day with other values; that of the later name won in
+    silence."""
+    head = "day,metric,value,feature\n"
+    (tmp_path / "usage").mkdir()
+    (tmp_path / "usage" / "b.csv").write_text(head + "2026-10-05,calls,10.0,search\n")
+    _read(tmp_path, sqlite, head + "2026-10-05,calls,10,search\n")
+    assert len(_points(sqlite)) == 1
+    with pytest.raises(BillError) as refused:
+        _read(tmp_path, sqlite, head + "2026-10-05,calls,11,search\n")
+    usage = tmp_path / "usage"
+    assert str(refused.value) == (
+        f"metrics usage: {usage / 'a.csv'} and {usage / 'b.csv'} give different values for calls of "
+        "2026-10-05, feature search; keep the one that is right."
+    )
+
+
+def test_a_name_that_looks_like_a_pattern_is_one_file(tmp_path: Path, sqlite: Database) -> None:
+    head = "day,metric,value\n"
+    _read(tmp_path, sqlite, head + "2026-10-05,calls,1\n", "a1.csv")
+    report = _read(tmp_path, sqlite, head + "2026-10-06,calls,2\n", "a[1].csv")
+    assert report.metrics[0].points == 2
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("2026-10-05,x", "line 25002: it has 2 fields where the header has 3"),
+        ('2026-10-05,"x"y,1', "line 25002: a quote is opened and not closed"),
+    ],
+)
+def test_a_broken_line_far_down_is_said(
+    tmp_path: Path, sqlite: Database, broken: str, said: str
+) -> None:
+    """The story: DuckDB looks at the first 20,480 lines to learn what a file is. A broken line behind
+    them ended ingest with DuckDB's own error of fifteen lines."""
+    good = "".join(f"2026-10-05,m{i},1\n" for i in range(25_000))
+    with pytest.raises(BillError) as refused:
+        _read(tmp_path, sqlite, f"day,metric,value\n{good}{broken}\n")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_parquet_and_csv_together(tmp_path: Path, sqlite: Database) -> None:
@@ -64,6 +106,7 @@ def test_parquet_and_csv_together(tmp_path: Path, sqlite: Database) -> None:
         ("day,metric,value\n2026-10-05,x,1\n2026-10-05,x,much\n", "row 2: value is “much”"),
         ("day,metric,value\n2026-10-05,x,nan\n", "value is “nan”, not a number"),
         ("day,metric,value\n2026-10-05,,1\n", "row 1: the metric has no name"),
+        ('day,metric,value\n2026-10-05,"x\n2026-10-06,y\n2026-10-07,z",1\n', "holds a line break"),
         ("day,metric,value\n2026-10-05,x,1\n2026-10-05,x,2\n", "x of 2026-10-05 is there twice"),
     ],
 )

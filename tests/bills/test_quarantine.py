@@ -85,6 +85,8 @@ def test_lines_with_a_wrong_number_of_fields_are_kept(tmp_path: Path, sqlite: Da
     ("content", "said"),
     [
         ("", "is empty"),
+        ("\n\n", "is empty"),
+        ("a\0b\0c\0", "is not a text or Parquet file"),
         ("a,b\n1,2\n", "is not a FOCUS bill: it lacks the columns BilledCost, BillingCurrency"),
         (",".join(USUAL) + "\n", "has no rows"),
         (
@@ -132,6 +134,43 @@ def test_a_cloud_address_without_the_extension_is_said(
     monkeypatch.setitem(engine._EXTENSIONS, "s3://", ("../nothing",))
     with pytest.raises(BillError, match="Bills at s3:// need DuckDB's extension"):
         ingest(load_files("s3://bucket/bill/*.parquet", tmp_path), sqlite, today=TODAY)
+
+
+def test_a_binary_file_is_not_called_empty(tmp_path: Path, sqlite: Database) -> None:
+    """The story: 800 bytes of a picture with the ending .csv were “empty”."""
+    (tmp_path / "bill.csv").write_bytes(bytes(range(255, 55, -1)) * 4)
+    with pytest.raises(BillError, match=r"bill\.csv is not a text or Parquet file"):
+        ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
+
+
+def test_of_many_bad_rows_the_first_are_kept_and_all_are_counted(
+    tmp_path: Path, database: Database
+) -> None:
+    """The story: a bill with 300,000 rows of one mistake took 1.1 GB and filled the table with them."""
+    bad = [charge(BillingCurrency="" if i % 2 else "DOGE", BilledCost="2") for i in range(2_400)]
+    write_csv(tmp_path / "a.csv", [charge(), *bad, charge(BillingPeriodStart="soon")])
+    write_csv(
+        tmp_path / "b.csv", [{**charge(), "More": "x"}, {**charge(BilledCost="?"), "More": ""}]
+    )
+    report = ingest(load_files("*.csv", tmp_path), database, today=TODAY)
+    assert [(q.reason, q.rows, q.kept, q.sums) for q in report.quarantine] == [
+        ("BillingCurrency is missing", 1_200, 1_000, {"": 2_400}),
+        ("BillingCurrency is not an ISO 4217 currency", 1_200, 1_000, {"": 2_400}),
+        ("BilledCost is not an amount", 1, 1, {}),
+        ("BillingPeriodStart is not a time", 1, 1, {"USD": Decimal("1.5")}),
+    ]
+    assert [(t.currency, t.money_in, t.quarantined) for t in report.totals] == [
+        ("USD", 3, Decimal("1.5")),
+        ("", 0, 4_800),
+    ]
+    kept = quarantined(database)
+    assert len(kept) == 2_002
+    assert [(Path(row.file).name, row.line) for row in (kept[0], kept[1], kept[-2], kept[-1])] == [
+        ("a.csv", 2),
+        ("a.csv", 3),
+        ("a.csv", 2_402),
+        ("b.csv", 2),
+    ]
 
 
 def test_a_file_that_is_no_parquet_is_said(tmp_path: Path, sqlite: Database) -> None:

@@ -117,6 +117,29 @@ def _one_each(
     return sorted(rollups(database), key=lambda row: str(row["resource"])), report
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_name_that_looks_like_a_pattern_is_read_once(
+    tmp_path: Path, sqlite: Database, ending: str
+) -> None:
+    """The story: beside aws1.csv lay a download that the browser had called aws[1].csv. DuckDB took
+    that name for a pattern, read aws1.csv twice and aws[1].csv never: $200 in, $200 out."""
+    import duckdb
+
+    names = {"aws1": "100", "aws[1]": "905", "a?s1": "7", "a*": "1000"}
+    for name, cost in names.items():
+        file = write_csv(tmp_path / f"{len(name)}{cost}.tmp", [charge(BilledCost=cost)])
+        target = tmp_path / "bill" / f"{name}.{ending}"
+        target.parent.mkdir(exist_ok=True)
+        if ending == "parquet":
+            packed = tmp_path / f"{cost}.packed"
+            duckdb.sql(f"SELECT * FROM read_csv('{file}')").write_parquet(str(packed))
+            file = packed
+        file.rename(target)
+    report = ingest(load_files("bill", tmp_path), sqlite, today=TODAY)
+    assert total(sqlite) == 100 + 905 + 7 + 1000
+    assert (report.bills[0].files, report.bills[0].rows) == (4, 4)
+
+
 def test_times_in_every_spelling_are_the_utc_day(tmp_path: Path, sqlite: Database) -> None:
     days = {
         "2026-10-05T10:00:00Z": date(2026, 10, 5),

@@ -76,7 +76,9 @@ def test_a_currency_without_a_rate_is_refused_and_nothing_is_stored(
     tmp_path: Path, sqlite: Database
 ) -> None:
     write_csv(tmp_path / "bill.csv", [charge(**SEPTEMBER), charge(BillingCurrency="JPY")])
-    with pytest.raises(BillError, match=r"charges in JPY but workspace\.rates says nothing of it"):
+    with pytest.raises(
+        BillError, match=r"main has charges in JPY \(billing period 2026-10\) but workspace\.rates"
+    ):
         ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
     assert rollups(sqlite) == []
     assert stored(sqlite) == []
@@ -124,6 +126,9 @@ def test_money_that_does_not_agree_is_not_stored(
         (date(2026, 10, 20), date(2027, 5, 1), 1, date(2026, 10, 19)),
         # the last day of the month, long ago
         (date(2026, 10, 31), date(2027, 5, 1), 1, date(2026, 10, 31)),
+        # one charge of the month is dated at its end, such as a prepayment
+        (date(2026, 10, 31), date(2026, 10, 20), 1, date(2026, 10, 18)),
+        (date(2026, 10, 31), date(2026, 10, 31), 1, date(2026, 10, 29)),
         # nothing is complete yet
         (date(2026, 10, 1), date(2026, 10, 2), 1, None),
     ],
@@ -142,6 +147,32 @@ def test_completeness_moves_on_although_the_bill_does_not(tmp_path: Path, sqlite
     report = ingest(loaded, sqlite, today=date(2026, 11, 2))
     assert report.periods[0].unchanged
     assert stored(sqlite)[0].complete_through == date(2026, 10, 31)
+
+
+def test_a_charge_at_the_months_end_does_not_complete_the_month(
+    tmp_path: Path, sqlite: Database
+) -> None:
+    """The story: a marketplace charge was dated on the month's last day. The bill's newest day seemed
+    to be that one, so yesterday's half day counted as whole and was alerted as a drop."""
+    days = ("2026-10-08", "2026-10-31")
+    write_csv(tmp_path / "bill.csv", [charge(ChargePeriodStart=day) for day in days])
+    ingest(load_files("bill.csv", tmp_path), sqlite, today=date(2026, 10, 12))
+    assert stored(sqlite)[0].complete_through == date(2026, 10, 7)
+
+
+def test_more_money_than_can_be_kept_is_said(tmp_path: Path, database: Database) -> None:
+    """The story: a cost column in the wrong unit overflowed the database's integers, and ingest ended
+    with OverflowError and thirty lines of traceback."""
+    rows = [charge(BilledCost="999999999999", ResourceId=f"i-{i}") for i in range(10)]
+    write_csv(tmp_path / "bill.csv", rows)
+    said = r"bill main, period 2026-10-01: its charges are more money than can be kept"
+    with pytest.raises(BillError, match=said):
+        ingest(load_files("bill.csv", tmp_path), database, today=TODAY)
+    one_row = [charge(BilledCost="999999999999")] * 10
+    write_csv(tmp_path / "bill.csv", one_row)
+    with pytest.raises(BillError, match=said):
+        ingest(load_files("bill.csv", tmp_path), database, today=TODAY)
+    assert stored(database) == []
 
 
 def test_a_wrong_path_in_one_bill_leaves_the_others_alone(tmp_path: Path, sqlite: Database) -> None:

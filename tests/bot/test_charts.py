@@ -2,8 +2,11 @@
 
 import struct
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from bot.charts import HEIGHT, WIDTH, amount, draw_band
 from handlers.conversation import Band
@@ -46,6 +49,26 @@ def test_any_size_of_value_can_be_drawn(base: float) -> None:
     assert draw_band(_band(10, base=base)).startswith(b"\x89PNG")
 
 
+def test_a_series_without_a_past_has_no_usual_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chart of a new series painted the limit of the alert as its “usual range”."""
+    legends: list[list[str]] = []
+
+    def legend(self: Figure, handles: object, labels: list[str], **rest: object) -> Legend:
+        legends.append(labels)
+        return drawn(self, handles, labels, **rest)
+
+    drawn: Any = Figure.legend
+    monkeypatch.setattr(Figure, "legend", legend)
+    nothing = (None,) * 12
+    usual = _band(12, title="twelve days")
+    draw_band(usual)
+    draw_band(usual.model_copy(update={"expected": nothing, "lower": nothing, "upper": nothing}))
+    assert legends == [
+        ["usual range", "expected", "actual", "anomalous", "still growing"],
+        ["actual", "anomalous", "still growing"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "step", "shown"),
     [
@@ -59,6 +82,9 @@ def test_any_size_of_value_can_be_drawn(base: float) -> None:
         (500.0, "GPU hours", 250.0, "500"),
         (0.95, "accuracy", 0.05, "0.95"),
         (-2.0, "outputs", 1.0, "−2"),
+        (0.3, "share of spend moved", 0.1, "30 %"),
+        (0.005, "share of spend moved", 0.005, "0.5 %"),
+        (0.0, "share of spend moved", 0.1, "0 %"),
     ],
 )
 def test_amounts_on_the_axis(value: float, unit: str, step: float, shown: str) -> None:

@@ -19,6 +19,9 @@ def test_nothing_set_is_the_local_console() -> None:
         ({"SLACK_SIGNING_SECRET": "s"}, "SLACK_BOT_TOKEN is missing"),
         ({"SLACK_BOT_TOKEN": "xoxp-1", "SLACK_SIGNING_SECRET": "s"}, "xoxb-"),
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, "SLACK_SIGNING_SECRET"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_SIGNING_SECRET": "s"}, "SLACK_CLIENT_SECRET"),
+        ({"SLACK_CLIENT_SECRET": "x", "SLACK_SIGNING_SECRET": "s"}, "SLACK_CLIENT_ID"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "x"}, "SLACK_SIGNING_SECRET"),
         ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "  "}, "SLACK_SIGNING_SECRET"),
         ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xoxb-2"}, "xapp-"),
         (
@@ -53,3 +56,31 @@ def test_secrets_are_not_shown() -> None:
     assert "secret" not in repr(found).replace("signing_secret", "")
     assert "hush" not in repr(found)
     assert "pw" not in repr(found)
+
+
+def test_several_workspaces_by_oauth() -> None:
+    found = read_settings(
+        {
+            "SLACK_CLIENT_ID": "1.2",
+            "SLACK_CLIENT_SECRET": "hush",
+            "SLACK_SIGNING_SECRET": "s",
+            "SLACK_TEAMS": "T0ONE111, E0TWO222",
+        }
+    )
+    assert found.slack is not None
+    assert found.slack.oauth
+    assert found.slack.teams == {"T0ONE111", "E0TWO222"}
+    assert "hush" not in repr(found)
+
+
+def test_a_bot_token_beside_a_client_id_is_one_workspace() -> None:
+    found = read_settings(
+        {
+            "SLACK_BOT_TOKEN": "xoxb-1",
+            "SLACK_SIGNING_SECRET": "s",
+            "SLACK_CLIENT_ID": "1.2",
+            "SLACK_CLIENT_SECRET": "hush",
+        }
+    )
+    assert found.slack is not None
+    assert not found.slack.oauth

@@ -99,6 +99,12 @@ async def test_the_session_names_people_with_their_roles_and_commands(client: Cl
     people = {p["name"]: p["roles"] for p in session["personas"]}
     assert people["ML engineer"] == ["engineer"]
     assert people["Executive"] == ["executive"]
+    teams = {p["name"]: p["channel"] for p in session["personas"]}
+    assert (teams["Search engineer"], teams["Executive"]) == ("search", None)
+    assert session["workspace"]["time_zone"] == "Europe/Berlin"
+    assert session["workspace"]["channel"] == "finops"
+    assert "engineer" in session["presses"]["test.console.false-alarm"]
+    assert "executive" not in session["presses"]["test.console.false-alarm"]
     commands = {c["name"]: c for c in session["commands"]}
     assert commands["test report"]["usage"] == "[team] [last-week]"
     assert "executive" not in commands["test rename"]["roles"]
@@ -281,13 +287,27 @@ async def test_a_request_that_cannot_be_read_changes_nothing(
     assert answers.effects == {}
 
 
-async def test_what_is_not_json_is_refused(client: Client) -> None:
-    headers = {TOKEN_HEADER: client.token, "Content-Type": "application/json"}
-    address = f"{client.desk.url}/console/api/press"
-    for body in (b"{", b"\xff\xfe", b"[]", b"null"):
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "why"),
+    [
+        (b"{", "application/json", 400, "it is not JSON"),
+        (b"\xff\xfe", "application/json", 400, "it is not JSON"),
+        (b"{}", "application/json; charset=nope", 400, "its charset is not known"),
+        (b"[" * 100_000, "application/json", 400, "it is nested too deeply"),
+        (b'{"a":' * 100_000, "application/json", 400, "it is nested too deeply"),
+        (b"[]", "application/json", 422, "the body"),
+        (b"null", "application/json", 422, "the body"),
+    ],
+)
+async def test_what_is_not_json_is_refused(
+    client: Client, body: bytes, kind: str, status: int, why: str
+) -> None:
+    headers = {TOKEN_HEADER: client.token, "Content-Type": kind}
+    for path in ("press", "note"):
+        address = f"{client.desk.url}/console/api/{path}"
         async with client.http.post(address, data=body, headers=headers) as got:
-            assert got.status == 422
-            assert "cannot be read" in (await got.json())["error"]
+            assert got.status == status
+            assert f"cannot be read: {why}" in (await got.json())["error"]
 
 
 async def test_a_button_from_before_an_update_says_so(client: Client) -> None:

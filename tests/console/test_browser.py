@@ -138,11 +138,68 @@ async def test_a_menu_by_keyboard(window: Window) -> None:
     await expect(alert(page)).to_contain_text("Quiet for 3 days.")
 
 
+async def test_buttons_that_you_may_not_use_say_so_and_do_nothing(window: Window) -> None:
+    page = await window("/" + EXECUTIVE)
+    why = re.compile(r"^Needs the role engineer, lead, .* or operator; you have executive\.$")
+    for name in ("Investigating", "Expected…", "Snooze", "False alarm", "Resolve…"):
+        await expect(control(page, name)).to_be_disabled()
+        await expect(control(page, name)).to_have_accessible_description(why)
+    line = alert(page).get_by_text("Read only for you (executive): needs engineer, lead")
+    await expect(line).to_be_visible()
+    for name in ("False alarm", "Snooze", "Resolve…"):
+        await control(page, name).focus()
+        await page.keyboard.press("Enter")
+        card = alert(page).get_by_role("region", name="Only you can see this")
+        await expect(card).to_contain_text(f"{name.strip('…')} needs the role engineer")
+        await expect(page.locator("dialog, .menu")).to_have_count(0)
+        await expect(card).to_be_in_viewport(ratio=0.99)
+    assert answers.effects == {}
+    await page.get_by_role("button", name=re.compile("You are Executive")).click()
+    await page.get_by_role("menuitemradio", name=re.compile("ML engineer")).click()
+    await expect(control(page, "False alarm")).to_be_enabled()
+    await expect(control(page, "False alarm")).to_have_accessible_description("")
+    await expect(line).to_be_hidden()
+
+
+async def test_a_refusal_stands_at_the_buttons_and_stays_when_the_message_changes(
+    window: Window, busy_desk: Desk
+) -> None:
+    page = await window()
+    await alert(page).get_by_role("button", name="1 reply").click()
+    in_thread = page.locator("#thread-messages article").first
+    for message in (alert(page), in_thread):
+        await message.get_by_role("button", name="False alarm").click()
+        question = page.get_by_role("alertdialog", name="False alarm")
+        await question.get_by_role("button", name="False alarm").click()
+        card = message.locator(".controls + .private")
+        await expect(card).to_contain_text("ML lead resolved this a minute ago.")
+        await expect(card).to_be_in_viewport(ratio=0.99)
+    await busy_desk.edit("a1", said.alert("a1", "Changed meanwhile."))
+    for message in (alert(page), in_thread):
+        await expect(message).to_contain_text("Changed meanwhile.")
+        await expect(message.locator(".controls + .private")).to_have_count(1)
+
+
+async def test_what_is_done_without_a_note_says_done_beside_the_thread(window: Window) -> None:
+    page = await window()
+    await alert(page).get_by_role("button", name="1 reply").click()
+    await control(page, "Snooze").click()
+    await page.get_by_role("menuitem", name="3 days").click()
+    toast = page.locator("#toasts .toast")
+    await expect(toast).to_have_text("Done.")
+    thread = await page.locator("#thread").bounding_box()
+    where = await toast.bounding_box()
+    assert thread is not None
+    assert where is not None
+    assert where["x"] + where["width"] < thread["x"]
+
+
 async def test_who_you_are_changes_what_you_may(window: Window) -> None:
     page = await window("/" + EXECUTIVE)
     await expect(page.locator(".mention-you")).to_have_count(0)
-    await control(page, "Investigating").click()
+    await control(page, "Investigating").click(force=True)
     card = alert(page).get_by_role("region", name="Only you can see this")
+    await expect(card).to_contain_text("Investigating needs the role engineer, lead")
     await expect(card).to_contain_text("you have executive")
     await page.get_by_role("button", name=re.compile("You are Executive")).click()
     await page.get_by_role("menuitemradio", name=re.compile("ML engineer")).click()
@@ -151,7 +208,7 @@ async def test_who_you_are_changes_what_you_may(window: Window) -> None:
     await expect(page.locator("#messages .mention-you")).to_have_text("@ML engineer")
     await control(page, "Investigating").click()
     await expect(alert(page)).to_contain_text("ML engineer is looking into it (1).")
-    assert page.url.endswith("as=engineer%40example.com")
+    assert page.url.endswith("as=engineer%40example.com#/channel/finops")
     await page.reload()
     await expect(page.get_by_role("button", name=re.compile("You are ML engineer"))).to_be_visible()
 
@@ -185,6 +242,19 @@ async def test_a_command_by_keyboard_alone(window: Window) -> None:
     await expect(box).to_have_value("test report search")
 
 
+async def test_the_empty_box_lists_what_there_is_by_its_first_word(window: Window) -> None:
+    page = await window()
+    await page.keyboard.press("/")
+    options = page.get_by_role("option")
+    await expect(options.filter(has_text="/test …")).to_contain_text("rename, report, runway")
+    await expect(options.filter(has_text="/help")).to_have_count(1)
+    await page.keyboard.type("/")
+    await expect(options.filter(has_text="/test …")).to_have_count(1)
+    await options.filter(has_text="/test …").click()
+    await expect(page.get_by_role("combobox", name="Command")).to_have_value("test ")
+    await expect(options.filter(has_text="test runway")).to_have_count(1)
+
+
 async def test_an_unknown_command_is_answered_in_words(window: Window) -> None:
     page = await window()
     await page.keyboard.press("/")
@@ -209,3 +279,61 @@ async def test_a_thread_opens_lives_and_closes(window: Window, busy_desk: Desk) 
     await page.keyboard.press("Escape")
     await expect(thread).to_be_hidden()
     await expect(page).to_have_url(re.compile(r"#/channel/finops$"))
+
+
+async def test_people_write_in_a_thread_and_others_see_it(window: Window, busy_desk: Desk) -> None:
+    mine, theirs = await window("/#/channel/finops/1/thread"), await window("/" + LEAD)
+    thread = mine.get_by_role("complementary", name="Thread")
+    box = thread.get_by_role("textbox", name="Write in this thread")
+    send = thread.get_by_role("button", name="Send the note")
+    await expect(send).to_be_disabled()
+    await box.fill("Was it <b>planned</b>?")
+    await box.press("Shift+Enter")
+    await box.press_sequentially("I will ask.")
+    await box.press("Enter")
+    note = thread.locator("article").last
+    await expect(note.locator(".paragraph")).to_have_text("Was it <b>planned</b>?\nI will ask.")
+    await expect(note.locator(".author")).to_have_text("ML engineer")
+    await expect(note.locator(".chip")).to_have_count(0)
+    await expect(note).to_be_in_viewport()
+    await expect(box).to_have_value("")
+    await alert(theirs).get_by_role("button", name="2 replies").click()
+    await expect(theirs.locator("#thread article").last).to_contain_text("ML engineer")
+    theirs_box = theirs.get_by_role("textbox", name="Write in this thread")
+    await theirs_box.fill("Yes, until Friday.")
+    await theirs.get_by_role("button", name="Send the note").click()
+    await expect(thread).to_contain_text("Yes, until Friday.")
+    await expect(thread.locator("article").last.locator(".author")).to_have_text("ML lead")
+
+
+async def test_a_message_without_replies_can_be_written_about(
+    window: Window, busy_desk: Desk
+) -> None:
+    await busy_desk.post("search", "s1", said.alert("s1"))
+    page = await window("/#/channel/search")
+    await alert(page).get_by_role("button", name="Write in a thread").click()
+    await page.get_by_role("textbox", name="Write in this thread").fill("Is this ours?")
+    await page.keyboard.press("Enter")
+    await expect(alert(page).get_by_role("button", name="1 reply")).to_be_visible()
+    await expect(page.locator("#thread article").last).to_contain_text("Is this ours?")
+
+
+async def test_a_note_that_cannot_be_sent_is_not_lost(window: Window, busy_desk: Desk) -> None:
+    await busy_desk.post("finops", "a2", said.alert("a2"))
+    page = await window("/#/channel/finops/1/thread", tolerates=("net::ERR_", "(Forbidden)"))
+    box = page.get_by_role("textbox", name="Write in this thread")
+    await box.fill("Not yet sent")
+    await page.goto(f"{busy_desk.url}/#/channel/finops/3/thread")
+    await expect(box).to_have_value("")
+    await page.goto(f"{busy_desk.url}/#/channel/finops/1/thread")
+    await expect(box).to_have_value("Not yet sent")
+    await busy_desk.stop()
+    await box.press("Enter")
+    await expect(page.locator("#toasts")).to_contain_text("cannot be reached just now")
+    await expect(box).to_have_value("Not yet sent")
+    await busy_desk.start()
+    await page.evaluate("document.querySelector('#connection button')?.click()")
+    await expect(page.locator("#connection")).to_be_hidden()
+    await box.press("Enter")
+    await expect(page.locator("#thread article").last).to_contain_text("Not yet sent")
+    await expect(box).to_have_value("")

@@ -24,6 +24,66 @@ async def test_a_link_leads_to_its_message_and_thread(window: Window, busy_desk:
     await expect(page.locator("#toasts")).to_contain_text("There is no channel called nowhere.")
 
 
+async def test_the_first_screen_is_your_team_else_what_is_new_else_where_alerts_go(
+    window: Window, busy_desk: Desk
+) -> None:
+    for path, channel in (("/", "finops"), ("/?as=search@example.com", "finops")):
+        page = await window(path)
+        await expect(page).to_have_url(re.compile(f"#/channel/{channel}$"))
+    await busy_desk.fill("search", 2)
+    await busy_desk.fill("recommendations", 2)
+    for person, channel in (("search", "search"), ("lead", "recommendations")):
+        page = await window(f"/?as={person}@example.com")
+        await expect(page).to_have_url(re.compile(f"#/channel/{channel}$"))
+    await page.get_by_role("button", name=re.compile("You are ML lead")).click()
+    await page.get_by_role("menuitemradio", name=re.compile("Search engineer")).click()
+    await expect(page.get_by_role("button", name=re.compile("You are Search"))).to_be_visible()
+    await expect(page).to_have_url(re.compile("as=search%40example.com#/channel/recommendations$"))
+    page = await window("/?as=executive@example.com")
+    for channel in ("recommendations", "search", "finops"):  # with all read, where alerts go
+        await page.goto("about:blank")
+        await page.goto(f"{busy_desk.url}/?as=executive@example.com")
+        await expect(page).to_have_url(re.compile(f"#/channel/{channel}$"))
+        link = page.get_by_role("link", name=channel)
+        await expect(link).not_to_contain_text("unread")
+
+
+async def test_a_channel_opens_at_the_first_message_that_was_not_read(
+    window: Window, busy_desk: Desk
+) -> None:
+    page = await window("/#/channel/finops")
+    await page.get_by_role("link", name="quiet-corner").click()
+    for i in range(3):
+        await busy_desk.post("finops", f"b{i}", said.alert(f"b{i}"))
+    finops = page.get_by_role("link", name=re.compile("finops"))
+    await expect(finops).to_have_text(re.compile("3 unread"))
+    await finops.click()
+    first = page.locator("#messages article").nth(1)
+    await expect(first.get_by_role("heading").first).to_be_in_viewport()
+    await expect(page.locator(".news-line")).to_be_in_viewport()
+    place = await page.locator(".news-line").bounding_box()
+    assert place is not None
+    assert 64 <= place["y"] < 110
+
+
+async def test_times_are_the_workspaces_and_the_tooltip_has_the_readers(window: Window) -> None:
+    page = await window(locale="en-US", timezone_id="America/New_York")
+    since = alert(page).locator("time.at").first
+    await expect(since).to_have_text(re.compile(r"^Mon 2 Nov( 2026)?, 01:00$"))
+    await expect(since).to_have_attribute(
+        "title",
+        "Mon 2 Nov 2026, 01:00 (Europe/Berlin), "
+        "your time: Sun 1 Nov 2026, 19:00 (America/New_York)",
+    )
+    style = re.compile(r"^[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2}( \d{4})?, \d\d:\d\d$")
+    for when in await page.locator("#messages time").all_inner_texts():
+        assert style.match(when), when
+    home = await window(timezone_id="Europe/Berlin")
+    await expect(alert(home).locator("time.at").first).to_have_attribute(
+        "title", "Mon 2 Nov 2026, 01:00 (Europe/Berlin), your time as well"
+    )
+
+
 async def test_older_messages_come_when_they_are_wanted(window: Window, busy_desk: Desk) -> None:
     await busy_desk.fill("search", 45)
     page = await window("/#/channel/search")
@@ -117,6 +177,45 @@ async def test_on_a_phone_nothing_is_cut_off(window: Window, busy_desk: Desk) ->
     await alert(page).get_by_role("button", name="1 reply").tap()
     await expect(page.get_by_role("complementary", name="Thread")).to_be_in_viewport(ratio=0.9)
     assert await page.evaluate(wide)
+
+
+async def test_on_a_phone_tables_and_charts_can_be_read(window: Window, busy_desk: Desk) -> None:
+    await busy_desk.post("finops", "f1", said.flood())
+    page = await window(viewport={"width": 375, "height": 720}, has_touch=True, is_mobile=True)
+    frame = page.locator(".table-frame")
+    assert await frame.evaluate("node => node.scrollWidth <= node.clientWidth")
+    cell = frame.get_by_role("cell", name="$12,400")
+    await expect(cell).to_be_visible()
+    assert await cell.evaluate("node => getComputedStyle(node, '::before').content") == (
+        '"Over expected"'
+    )
+    await expect(alert(page).get_by_text("Swipe for earlier days · tap to enlarge")).to_be_visible()
+    chart = alert(page).locator("img.chart")
+    await chart.scroll_into_view_if_needed()
+    small = await chart.bounding_box()
+    card = await alert(page).bounding_box()
+    await alert(page).get_by_role("button", name=re.compile("Show the chart larger")).tap()
+    dialog = page.get_by_role("dialog", name="Daily spend of recommendations-v2")
+    large = await dialog.locator("img.chart").bounding_box()
+    assert small is not None
+    assert card is not None
+    assert large is not None
+    assert small["width"] > 1.5 * card["width"], "its words are readable"
+    assert large["width"] >= 880
+    edge = "node => node.getBoundingClientRect().right"
+    inside = await dialog.locator(".chart-frame").evaluate(edge)
+    assert abs(await dialog.locator("img.chart").evaluate(edge) - inside) < 2, "newest days first"
+
+
+async def test_facts_use_the_width_of_the_card(window: Window) -> None:
+    page = await window()
+    facts = alert(page).locator(".facts")
+    columns = await facts.evaluate("node => getComputedStyle(node).gridTemplateColumns.split(' ')")
+    assert len(columns) >= 4
+    box, body = await facts.bounding_box(), await alert(page).locator(".body").bounding_box()
+    assert box is not None
+    assert body is not None
+    assert box["width"] > 0.9 * body["width"] > 700
 
 
 async def test_after_a_restart_the_page_comes_back_and_misses_nothing(

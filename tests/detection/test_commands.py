@@ -3,19 +3,22 @@
 import csv
 import io
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+from pydantic import TypeAdapter
 from typer.testing import CliRunner, Result
 
 from bot.cli.detect import detect_command
 from bot.cli.score import score_command
+from guardrails.detection.found import Found
+from handlers.find_anomalies import find_anomalies
 from storage.database import Database
 from storage.migrate import upgrade
-from tests.detection.company import charge, fill
+from tests.detection.company import FIRST, charge, fill, policy
 from tests.detection.test_bands import weekly
 
 HEADER = "timestamp,value,expected,lower,upper,score,is_anomaly"
@@ -144,16 +147,16 @@ def test_missing_repeated_and_irregular_rows_stay(tmp_path: Path) -> None:
         ("yesterday,5", "Line 3, column timestamp: “yesterday” is not a time"),
         ("03/04/2026,5", "Line 3, column timestamp"),
         ("2026-01-02,inf", "Line 3, column value"),
-        ("2026-01-02,1,5", None),
+        ("2026-01-02,1,5", "Line 3 has 3 fields, the header has 2"),
+        ("2026-01-02", "Line 3 has 1 field, the header has 2"),
+        ('2026-01-02,"1', "a.csv line 3 is not CSV"),
+        ("0001-01-01T00:00:00+14:00,x", "Line 3, column value"),
         (",5", "Line 3, column timestamp"),
     ],
 )
-def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, line: str, said: str | None) -> None:
+def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, line: str, said: str) -> None:
     file = written(tmp_path / "a.csv", ["timestamp,value", "2026-01-01,1", line])
     result = run("score", file)
-    if said is None:
-        assert result.exit_code == 0
-        return
     assert result.exit_code == 1
     assert said in " ".join(result.output.split())
     assert "Traceback" not in result.output
@@ -206,6 +209,46 @@ def test_json_and_a_file(tmp_path: Path) -> None:
     assert run("score", file, "--out", tmp_path).exit_code == 1
 
 
+def test_the_file_that_is_read_is_never_overwritten(tmp_path: Path) -> None:
+    """``sandrail score bill.csv --out bill.csv`` replaced somebody's only export by its scores."""
+    file = written(tmp_path / "a.csv", ["timestamp,value", "2026-01-01,1"])
+    (tmp_path / "link.csv").symlink_to(file)
+    before = file.read_text()
+    for name in ("a.csv", "link.csv", "../" + tmp_path.name + "/a.csv"):
+        result = run("score", file, "--out", tmp_path / name)
+        assert result.exit_code == 1
+        assert "is the file that is read" in " ".join(result.output.split())
+    assert file.read_text() == before
+
+
+def test_trap_57_no_cell_is_a_formula(tmp_path: Path) -> None:
+    """A tag such as =HYPERLINK(…) came out as it went in, and the spreadsheet ran it."""
+    texts = ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "-5", "+1.5e3", "2026-01-01", "plain=1"]
+    lines = ["=name,team,timestamp,value", *(f'"{t}","{t}",1767225600,-4' for t in texts)]
+    file = written(tmp_path / "a.csv", lines)
+    result = run("score", file, "--series", "=name", "--group", "team")
+    rows = list(csv.reader(io.StringIO(result.stdout)))
+    assert rows[0][0] == "'=name"
+    assert [r[0] for r in rows[1:]] == [r[1] for r in rows[1:]]
+    assert [r[0] for r in rows[1:]] == [f"'{t}" for t in texts[:4]] + texts[4:]
+    assert {(r[2], r[3]) for r in rows[1:]} == {("1767225600", "-4")}
+    records = json.loads(run("score", file, "--series", "=name", "--json").stdout)
+    assert records[0]["=name"] == "=1+1"
+
+
+def test_many_rows_a_time_without_series_get_a_hint(tmp_path: Path) -> None:
+    lines = ["day,team,cost"]
+    for day, value in daily(20, None):
+        lines += [f"{day},a,{value}", f"{day},b,{value}"]
+    file = written(tmp_path / "a.csv", lines)
+    result = run("score", file)
+    assert result.exit_code == 0
+    assert "2 rows for each time" in " ".join(result.stderr.split())
+    assert "column (team) with --series" in " ".join(result.stderr.split())
+    assert "rows for each time" not in result.stdout
+    assert run("score", file, "--series", "team").stderr == ""
+
+
 def test_minutes_with_a_daily_season(tmp_path: Path) -> None:
     steps = 288 * 12
     values = 100 + 40 * np.sin(np.arange(steps) / 288 * 2 * np.pi)
@@ -247,22 +290,61 @@ def test_detect_says_what_and_why(company: Database) -> None:
         rows.append(charge(40, 9_000, experiment="ranker", team="search"))
         fill(connection, rows)
     company.close()
-    result = run("detect")
+    day = ("--as-of", "2026-04-04")
+    result = run("detect", *day)
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
     assert "critical Spend of experiment ranker up" in text
-    assert "p5.48xlarge" in text
+    assert "SKU: p5.48xlarge +$30,000 a day (100 % of the change, new)" in text
+    assert " × the expected value" in text
     assert "since Saturday, 4 April 2026 (one day), still going on" in text
     assert "1 anomaly as of Saturday, 4 April 2026, 1 still going on." in text
     assert "1 more ended before that" in text
-    assert "14 February 2026" in " ".join(run("detect", "--all").output.split())
-    found = json.loads(run("detect", "--json").stdout)
+    assert "14 February 2026" in " ".join(run("detect", *day, "--all").output.split())
+    found = json.loads(run("detect", *day, "--json").stdout)
     assert len(found) == 2
     assert found[0]["severity"] == "critical"
     assert found[0]["history"][-1]["day"] == "2026-04-04"
     result = run("detect", "--as-of", "2026-04-03")
     assert "No anomalies as of Friday, 3 April 2026" in result.output
     assert json.loads(run("detect", "--as-of", "2026-02-10", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("day", ["2026-01-04", "2026-01-26", "0001-01-01", "9999-12-31"])
+def test_a_day_outside_of_the_bill_is_refused(company: Database, day: str) -> None:
+    """``sandrail detect --as-of`` with last year's date said “all is as expected”."""
+    with company.write() as connection:
+        fill(connection, [charge(d, 10) for d in range(20)])
+    company.close()
+    result = run("detect", "--as-of", day)
+    assert result.exit_code == 1
+    assert " ".join(result.output.split()) == (
+        "The bill covers 2026-01-05 to 2026-01-24; choose a day of it, or the day after."
+    )
+    assert run("detect", "--as-of", "2026-01-05").exit_code == 0
+    today = run("detect")  # long after its end: nothing found is not “as expected”
+    assert today.exit_code == 0
+    assert "No anomalies" in today.stdout
+    assert "all is as expected" not in today.stdout
+    assert "The bill ends on 2026-01-24" in " ".join(today.stderr.split())
+    assert run("detect", "--as-of", "2026-01-25").exit_code == 0
+
+
+def test_without_a_day_it_looks_from_today_as_the_daily_round_does(company: Database) -> None:
+    """The command looked from the newest day of the bill and the round from today: a quality score of
+    this morning was in the alert and not in the command, and the two named different values."""
+    today = datetime.now(UTC).date()  # the workspace's zone is UTC
+    first = (today - FIRST).days - 90
+    with company.write() as connection:
+        rows = [charge(first + d, v, experiment="e") for d, v in enumerate(weekly(90))]
+        fill(connection, [*rows, charge(first + 89, 30_000, experiment="e")])
+    with company.read() as connection:
+        posted = find_anomalies(connection, policy(), today)
+    company.close()
+    said = json.loads(run("detect", "--json").stdout)
+    assert said == TypeAdapter(list[Found]).dump_python(posted, mode="json")
+    assert len(said) == 1
+    assert f"as of {today:%A, %-d %B %Y}" in " ".join(run("detect").output.split())
 
 
 def test_detect_refuses_kindly(company: Database) -> None:
@@ -280,6 +362,6 @@ def test_detect_names_a_missing_rate(company: Database) -> None:
     with company.write() as connection:
         fill(connection, [charge(d, 10, currency="EUR") for d in range(30)])
     company.close()
-    result = run("detect")
+    result = run("detect", "--as-of", "2026-02-03")
     assert result.exit_code == 1
     assert "workspace.rates.EUR" in result.output

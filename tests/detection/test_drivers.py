@@ -128,13 +128,29 @@ def test_of_money_that_moved_the_part_that_grew_is_named() -> None:
     assert found.is_new
 
 
-def test_of_a_cost_per_unit_the_part_that_did_not_shrink_is_named() -> None:
-    rows = steady(sku="idle") + steady(sku="elastic")
-    for r in rows:
-        if r["day"] in NOW and r["sku"] == "elastic":
-            r["money"], r["quantity"] = 50.0, 25.0
-    # half the units: 100 of 150 dollars should have been spent
-    (found,) = drivers(parts(rows), NOW, BEFORE, should_be=100 / 150)
-    assert found.value == "idle"
-    assert float(found.change) == pytest.approx(50)
-    assert found.share == pytest.approx(1)
+def jumped(resources: int, **facets: Any) -> list[dict[str, Any]]:
+    """So many resources of 100 dollars a day that cost 900 to 1,000 now."""
+    rows = steady(sku="disk", resource="disk-1")
+    for n in range(resources):
+        for r in steady(sku="p5", resource=f"train-{n}", **facets):
+            rows.append({**r, "money": 1000.0 - n if r["day"] in NOW else 100.0})
+    return rows
+
+
+def test_of_parts_that_changed_alike_their_number_is_told() -> None:
+    """All four machines of a training run jumped alike, and the alert named one of them, with 27 %."""
+    found = drivers(parts(jumped(4)), NOW, BEFORE)
+    assert [(d.facet, d.value, d.alike) for d in found] == [
+        ("sku", "p5", 0),
+        ("resource", "train-0", 4),
+    ]
+    assert found[1].share == pytest.approx(0.25, abs=0.01)
+    assert found[1].alike_share == pytest.approx(1)
+    # even where each is too small to be named, and where there is nothing else to tell
+    many = drivers(parts(jumped(30)[62:]), NOW, BEFORE)
+    assert ("resource", 29) in [(d.facet, d.alike) for d in many]
+
+
+def test_two_that_share_a_change_are_both_named() -> None:
+    found = drivers(parts(jumped(2)), NOW, BEFORE)
+    assert [d.value for d in found] == ["p5", "train-0", "train-1"]

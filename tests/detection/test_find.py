@@ -106,7 +106,59 @@ def test_a_day_that_still_grows_is_never_a_drop() -> None:
     (found,) = look(values, complete=complete)
     assert found.direction == "up"
     assert not found.history[-1].complete
-    assert found.started_on == FIRST + timedelta(days=99)
+    assert found.started_on == found.last_on == FIRST + timedelta(days=99)
+    assert not found.complete
+    assert found.growing_on is None
+
+
+def test_what_is_told_is_of_the_last_complete_day() -> None:
+    """An alert contradicted itself on the morning after: “$587 on Sunday, $298 expected”, though the
+    full days were at $1,500 and the drivers at $846 a day: Sunday was half over in the bill."""
+    values = weekly(100, level=600.0)
+    values[-4:] += [900, 900, 900, 600]
+    complete = np.ones((1, 100), dtype=bool)
+    complete[0, -1] = False
+    (found,) = look(values, complete=complete)
+    assert found.last_on == FIRST + timedelta(days=98)
+    assert found.growing_on == FIRST + timedelta(days=99)
+    assert found.complete
+    whole = next(p for p in found.history if p.day == found.last_on)
+    assert (found.observed, found.expected, found.score) == (
+        whole.observed,
+        whole.expected,
+        whole.score,
+    )
+    # the money of the day that still grows is spent already
+    assert found.impact == pytest.approx(Decimal(3300), abs=300)
+    # 13 April is the last complete day: 17 are left, at what a complete day costs
+    assert found.impact_by_month_end == pytest.approx(Decimal(2700 + 17 * 900), rel=Decimal("0.1"))
+    assert [p.anomalous for p in found.history[-4:]] == [True] * 4
+
+
+def test_what_an_incomplete_day_lacks_is_no_money_saved() -> None:
+    values = weekly(100)
+    complete = np.ones((1, 100), dtype=bool)
+    complete[0, -2:] = False
+    values[-3:] = [9000, 50, 9000]
+    (found,) = look(values, complete=complete)
+    assert found.last_on == FIRST + timedelta(days=97)
+    assert found.growing_on == FIRST + timedelta(days=99)
+    inside = [p for p in found.history if p.anomalous]
+    assert float(found.impact) == pytest.approx(
+        sum(p.observed - (p.expected or 0.0) for p in inside), abs=0.01
+    )
+
+
+def test_while_no_day_is_complete_the_first_is_told() -> None:
+    """The day that is told never goes back: the first of them is complete first."""
+    values = weekly(100)
+    values[-3:] += [9000, 8000, 500]
+    complete = np.ones((1, 100), dtype=bool)
+    complete[0, -3:] = False
+    (found,) = look(values, complete=complete)
+    assert found.started_on == found.last_on == FIRST + timedelta(days=97)
+    assert found.growing_on == FIRST + timedelta(days=99)
+    assert not found.complete
 
 
 @settings(max_examples=25, deadline=None)
@@ -145,7 +197,7 @@ def test_the_impact_is_the_sum_over_its_days(at: int, days: int, factor: float) 
     values[at : at + days] *= factor
     for found in look(values):
         days_of_it = [p for p in found.history if found.started_on <= p.day <= found.last_on]
-        total = sum(p.observed - p.expected for p in days_of_it)
+        total = sum(p.observed - (p.expected or 0.0) for p in days_of_it)
         assert float(found.impact) == pytest.approx(total, abs=0.01)
         assert found.observed == days_of_it[-1].observed
         if not found.ongoing:
@@ -188,12 +240,38 @@ def test_a_big_new_series_is_found_by_its_money() -> None:
     assert found.is_new_series
     assert found.expected == 0
     assert found.impact == Decimal("20000.00")
+    assert found.lower == found.upper == 0
     values[55:] = 600
     assert look(values) == []
     begins_with_the_bill = np.full(20, 4000.0)
     assert look(begins_with_the_bill) == []
     unknown = np.append(np.full(40, np.nan), np.full(5, 4000.0))
     assert look(unknown) == []
+
+
+def test_a_new_series_has_no_band_and_nothing_before_it() -> None:
+    """The chart of a new series painted a “usual range”, which was the limit of the alert, and began
+    on its first day, so that nobody saw that it was new."""
+    values = np.zeros(60)
+    values[55:] = 4000
+    (found,) = look(values)
+    assert len(found.history) == 42 + 5
+    assert all(p.observed == 0 and not p.anomalous for p in found.history[:42])
+    assert {p.lower for p in found.history} == {p.upper for p in found.history} == {None}
+    assert {p.expected for p in found.history} == {None}
+    assert all(p.anomalous for p in found.history[42:])
+
+
+def test_money_that_moved_is_no_overspend() -> None:
+    """A changed resource mix said “More than expected so far: $2,389” of money that would have been
+    spent anyway, and the total of a group counted it."""
+    values = np.full(60, 0.02)
+    values[-2:] = 0.4
+    changes = {"signal": "resource-mix", "unit": "share of spend moved", "watched": (("up",),)}
+    (found,) = look(values, worth=np.full((1, 60), 5000.0), **changes)
+    assert found.impact == found.impact_by_month_end == 0
+    assert found.moved == found.size == pytest.approx(Decimal(3800), rel=Decimal("0.01"))
+    assert found.severity == "medium"
 
 
 def test_a_drop_of_quality_counts_without_money() -> None:

@@ -13,7 +13,7 @@ from guardrails.detection.found import Found, Scope
 from guardrails.detection.series import SeriesMatrix
 from handlers.find_anomalies import find_anomalies
 from storage.database import Database
-from storage.series import MissingRateError, newest_day, read_parts, read_series
+from storage.series import MissingRateError, bill_days, read_parts, read_series
 from tests.detection.company import FIRST, charge, fill, metric, policy
 from tests.detection.test_bands import weekly
 
@@ -65,7 +65,8 @@ def test_the_series_of_spend_add_up_to_the_bill(connection: Connection) -> None:
     assert spend.allocations[2] == {"experiment": "ranker", "feature": "search", "team": "search"}
     assert spend.allocations[0] == {}
     assert spend.days[0] == FIRST
-    assert spend.days[-1] == LAST == newest_day(connection)
+    assert spend.days[-1] == LAST
+    assert bill_days(connection) == (FIRST, LAST)
 
 
 def test_a_currency_without_a_rate_is_refused(connection: Connection) -> None:
@@ -75,7 +76,7 @@ def test_a_currency_without_a_rate_is_refused(connection: Connection) -> None:
 
 
 def test_nothing_read_is_nothing_found(connection: Connection) -> None:
-    assert newest_day(connection) is None
+    assert bill_days(connection) is None
     assert read_series(connection, policy(), LAST) == []
     assert find_anomalies(connection, policy(), LAST) == []
 
@@ -189,12 +190,40 @@ def test_every_signal_is_found_with_its_drivers(connection: Connection) -> None:
     assert unit.unit == "USD per 1,000 answers"
     assert unit.observed == pytest.approx(5, rel=0.05)
     assert unit.expected == pytest.approx(2, rel=0.05)
+    assert unit.units is not None
+    assert unit.units.units == pytest.approx(-0.6, abs=0.03)
+    assert unit.units.spend == pytest.approx(0, abs=0.05)
+    assert unit.drivers == ()
     assert str(found["quality"].scope) == "experiment:busy"
     assert found["quality"].allocation["team"] == "three"
     assert found["quality"].drivers == ()
     mix = found["resource-mix"]
     assert str(mix.scope) == "team:mixer"
     assert {d.value for d in mix.drivers} <= {"ssd", "Disk", "a100", "Compute"}
+    assert mix.impact == 0
+    assert mix.moved > 500
+
+
+def test_a_unit_cost_names_only_bill_parts_that_grew(connection: Connection) -> None:
+    """When the outputs of a feature halved, its alert named two SKUs with +$211 and +$79 a day: what
+    they should have shrunk by. Nobody had spent a dollar more."""
+    rows, metrics = [], []
+    for d in range(DAYS):
+        late = d >= DAYS - 3
+        rows += [
+            charge(d, 600 if late else 400, feature="dear", sku="large", quantity=9),
+            charge(d, 600, feature="dear", sku="small", quantity=9),
+        ]
+        metrics.append(metric(d, "answers", 0.6e6 if late else 1e6, feature="dear"))
+    fill(connection, rows, metrics)
+    watch = {"units": [{"metric": "answers", "per": 1000, "label": "answers"}]}
+    one = policy(watch=watch, detection={"signals": ["cost-per-unit"]})
+    (found,) = find_anomalies(connection, one, LAST)
+    assert found.units is not None
+    assert found.units.units == pytest.approx(-0.4)
+    assert found.units.spend == pytest.approx(0.2)
+    assert [(d.value, float(d.change)) for d in found.drivers] == [("large", 200)]
+    assert found.observed / found.expected == pytest.approx(1.2 / 0.6)
 
 
 def test_the_worst_is_first_and_only_watched_signals_count(connection: Connection) -> None:

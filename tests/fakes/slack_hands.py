@@ -14,6 +14,7 @@ import aiohttp
 
 from tests.fakes.block_kit import problems, view_problems
 from tests.fakes.slack_server import FakeSlack
+from tests.fakes.slack_state import State
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,11 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 class Hands:
     """People of the workspace at their keyboards, in front of the bot at ``url``."""
 
-    def __init__(self, slack: FakeSlack, url: str, secret: str) -> None:
+    def __init__(
+        self, slack: FakeSlack, url: str, secret: str, workspace: State | None = None
+    ) -> None:
         self.slack = slack
+        self.home: State = workspace or slack
         self.url = url
         self.secret = secret
         self.session = aiohttp.ClientSession()
@@ -99,7 +103,7 @@ class Hands:
 
     async def command(self, user: str, command: str, text: str = "", channel: str = "") -> Sent:
         """A slash command. Its private answer, when there is one, is among the ephemerals."""
-        where = channel or next(iter(self.slack.channels))
+        where = channel or next(iter(self.home.channels))
         sent = await self.send(urlencode(self.command_body(user, command, text, where)).encode())
         self._private(sent, user, where)
         return sent
@@ -108,18 +112,19 @@ class Hands:
         """The fields of a slash command."""
         return {
             "token": "legacy",
-            "team_id": self.slack.team,
+            "team_id": self.home.team,
             "team_domain": "sandrail",
             "channel_id": channel,
-            "channel_name": self.slack.channels[channel].name,
+            "channel_name": self.home.channels[channel].name,
             "user_id": user,
-            "user_name": self.slack.users.get(user, {}).get("name", "someone"),
+            "user_name": self.home.users.get(user, {}).get("name", "someone"),
             "command": command,
             "text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
             "api_app_id": "A0SANDRAIL",
-            "is_enterprise_install": "false",
+            "is_enterprise_install": str(self.home.org).lower(),
+            **({"enterprise_id": self.home.enterprise} if self.home.enterprise else {}),
             "response_url": self.slack.response_url(user, channel),
-            "trigger_id": self.slack.trigger(),
+            "trigger_id": self.home.trigger(),
         }
 
     async def press(
@@ -148,7 +153,7 @@ class Hands:
             "action_id": element["action_id"],
             "block_id": "b1",
             "type": element["type"],
-            "action_ts": self.slack.ts(),
+            "action_ts": self.home.ts(),
         }
         if element["type"] == "static_select":
             option = next(o for o in element["options"] if o["text"]["text"] == choice)
@@ -168,11 +173,11 @@ class Hands:
                 "is_ephemeral": False,
                 **({"thread_ts": thread} if thread else {}),
             },
-            "trigger_id": self.slack.trigger(),
-            "team": {"id": self.slack.team, "domain": "sandrail"},
-            "enterprise": None,
-            "is_enterprise_install": False,
-            "channel": {"id": channel, "name": self.slack.channels[channel].name},
+            "trigger_id": self.home.trigger(),
+            "team": {"id": self.home.team, "domain": "sandrail"},
+            "enterprise": self._enterprise(),
+            "is_enterprise_install": self.home.org,
+            "channel": {"id": channel, "name": self.home.channels[channel].name},
             "message": message,
             "state": {"values": {}},
             "response_url": self.slack.response_url(user, channel),
@@ -186,7 +191,7 @@ class Hands:
             "user": user,
             "channel": "D0SANDRAIL",
             "tab": tab,
-            "event_ts": self.slack.ts(),
+            "event_ts": self.home.ts(),
         }
         body = self.event_body(event, event_id)
         return await self.send(json.dumps(body).encode(), "application/json")
@@ -199,15 +204,15 @@ class Hands:
         self, user: str, label: str, choice: str | None = None
     ) -> dict[str, Any]:
         """The ``block_actions`` payload of a press on the home tab: no channel, no response_url."""
-        view = self.slack.homes[user]
-        channel = next(iter(self.slack.channels))
+        view = self.home.homes[user]
+        channel = next(iter(self.home.channels))
         payload = self.press_payload(user, channel, {"ts": "0", **view}, label, choice)
         for key in ("channel", "message", "response_url"):
             del payload[key]
         return {
             **payload,
             "container": {"type": "view", "view_id": view["id"]},
-            "view": {**view, "team_id": self.slack.team},
+            "view": {**view, "team_id": self.home.team},
         }
 
     async def submit(self, user: str, view: dict[str, Any], **values: str) -> Sent:
@@ -234,15 +239,15 @@ class Hands:
             state[block["block_id"]] = {element["action_id"]: {"type": element["type"], **typed}}
         return {
             "type": "view_submission",
-            "team": {"id": self.slack.team, "domain": "sandrail"},
+            "team": {"id": self.home.team, "domain": "sandrail"},
             "user": self._user(user),
             "api_app_id": "A0SANDRAIL",
             "token": "legacy",
-            "trigger_id": self.slack.trigger(),
-            "view": {**view, "state": {"values": state}, "team_id": self.slack.team},
+            "trigger_id": self.home.trigger(),
+            "view": {**view, "state": {"values": state}, "team_id": self.home.team},
             "response_urls": [],
-            "is_enterprise_install": False,
-            "enterprise": None,
+            "is_enterprise_install": self.home.org,
+            "enterprise": self._enterprise(),
         }
 
     async def mention(
@@ -262,8 +267,8 @@ class Hands:
             {
                 "type": "app_mention",
                 "user": user,
-                "text": f"<@{self.slack.bot_user}> {text}",
-                "ts": self.slack.ts(),
+                "text": f"<@{self.home.bot_user}> {text}",
+                "ts": self.home.ts(),
                 "channel": channel,
                 **({"thread_ts": thread} if thread else {}),
             },
@@ -274,22 +279,33 @@ class Hands:
         """An Events API envelope."""
         return {
             "token": "legacy",
-            "team_id": self.slack.team,
+            "team_id": self.home.team,
             "api_app_id": "A0SANDRAIL",
             "type": "event_callback",
             "event_id": event_id,
             "event_time": int(self.slack.now()),
-            "authorizations": [{"team_id": self.slack.team, "user_id": self.slack.bot_user}],
+            "authorizations": [
+                {
+                    "enterprise_id": self.home.enterprise,
+                    "team_id": None if self.home.org else self.home.team,
+                    "user_id": self.home.bot_user,
+                    "is_bot": True,
+                    "is_enterprise_install": self.home.org,
+                }
+            ],
             "event": event,
         }
 
+    def _enterprise(self) -> dict[str, str] | None:
+        return {"id": self.home.enterprise, "name": "Grid"} if self.home.enterprise else None
+
     def _user(self, user: str) -> dict[str, Any]:
-        known = self.slack.users.get(user, {})
+        known = self.home.users.get(user, {})
         return {
             "id": user,
             "username": known.get("name", "someone"),
             "name": known.get("name", "someone"),
-            "team_id": known.get("team_id", self.slack.team),
+            "team_id": known.get("team_id", self.home.team),
         }
 
     def _private(self, sent: Sent, user: str, channel: str) -> None:

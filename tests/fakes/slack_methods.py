@@ -47,9 +47,11 @@ def refuse_blocks(state: State, arguments: Arguments) -> None:
 def auth_test(state: State, _: Arguments) -> dict[str, Any]:
     return {
         "url": "https://sandrail.slack.com/",
-        "team": "Sandrail",
+        "team": state.name,
         "user": "sandrail",
         "team_id": state.team,
+        "enterprise_id": state.enterprise,
+        "is_enterprise_install": state.org,
         "user_id": state.bot_user,
         "bot_id": "B0SANDRAIL",
     }
@@ -126,8 +128,20 @@ def replies(state: State, arguments: Arguments) -> dict[str, Any]:
     return _page(thread, arguments)
 
 
+@method("auth.revoke")
+def auth_revoke(state: State, _: Arguments) -> dict[str, Any]:
+    state.revoked = "token_revoked"
+    return {"revoked": True}
+
+
+@method("auth.teams.list")
+def auth_teams(state: State, _: Arguments) -> dict[str, Any]:
+    return {"teams": [{"id": state.team, "name": state.name}], "response_metadata": {}}
+
+
 @method("conversations.list", "channels:read", "groups:read")
 def conversations(state: State, arguments: Arguments) -> dict[str, Any]:
+    _names_team(state, arguments)
     kinds = str(arguments.get("types", "public_channel")).split(",")
     seen = [
         c
@@ -173,6 +187,7 @@ def by_email(state: State, arguments: Arguments) -> dict[str, Any]:
 
 @method("usergroups.list", "usergroups:read")
 def usergroups(state: State, arguments: Arguments) -> dict[str, Any]:
+    _names_team(state, arguments)
     if not state.paid:
         raise SlackError("plan_upgrade_required")
     with_users = str(arguments.get("include_users", "false")).lower() in ("true", "1")
@@ -251,6 +266,12 @@ def file_info(state: State, arguments: Arguments) -> dict[str, Any]:
     if state.file_is_ready(file["id"]):
         shown |= {"mimetype": "image/png", "original_w": 880, "original_h": 440}
     return {"file": shown}
+
+
+def _names_team(state: State, arguments: Arguments) -> None:
+    """An organisation's token has to say which workspace it means."""
+    if state.org and arguments.get("team_id") != state.team:
+        raise SlackError("missing_argument", response_metadata={"messages": ["team_id"]})
 
 
 def _described(channel: Channel) -> dict[str, Any]:

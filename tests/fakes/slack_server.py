@@ -18,7 +18,10 @@ _JSON_ARGUMENTS = ("blocks", "view", "files", "metadata", "attachments")
 
 
 class FakeSlack(State):
-    """A workspace that is served while the context lasts."""
+    """A workspace that is served while the context lasts, with others behind the same address."""
+
+    client_id = "111.222"
+    client_secret = "fake-client-secret"
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=10 * 1024 * 1024)
@@ -31,6 +34,8 @@ class FakeSlack(State):
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.base = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.others: list[State] = []  # more workspaces behind the same Web API
+        self.codes: dict[str, State] = {}
         self.sockets: list[web.WebSocketResponse] = []
         self.envelopes: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.connected = asyncio.Event()
@@ -94,24 +99,55 @@ class FakeSlack(State):
     ) -> dict[str, Any]:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         token = given or str(arguments.pop("token", ""))
+        if name == "oauth.v2.access":
+            return self._oauth(request, arguments)
         if name == "apps.connections.open":
             if token != self.app_token:
                 raise SlackError("invalid_auth")
             return {"url": self.base.replace("http", "ws") + "/socket"}
         if not token:
             raise SlackError("not_authed")
-        if self.revoked is not None:
-            raise SlackError(self.revoked)
-        if token != self.token:
-            raise SlackError("invalid_auth")
+        state = next((s for s in (self, *self.others) if s.knows(token)), None)
+        if state is None:
+            raise SlackError(self.revoked or "invalid_auth")
+        if state.revoked is not None:
+            raise SlackError(state.revoked)
         if name not in METHODS:
             raise SlackError("unknown_method", req_method=name)
         scopes, work = METHODS[name]
-        if scopes and not self.scopes.intersection(scopes):
-            provided = ",".join(sorted(self.scopes))
+        if scopes and not state.scopes.intersection(scopes):
+            provided = ",".join(sorted(state.scopes))
             raise SlackError("missing_scope", needed=scopes[0], provided=provided)
-        self.calls.append((name, arguments))
-        return work(self, arguments)
+        state.calls.append((name, arguments))
+        return work(state, arguments)
+
+    # --- OAuth ------------------------------------------------------------------------------------
+
+    def consent(self, state: State) -> str:
+        """Someone of the workspace agrees to the installing; returns the code that Slack sends."""
+        code = f"code-{self.counters['consent']}"
+        self.counters["consent"] += 1
+        self.codes[code] = state
+        return code
+
+    def _oauth(self, request: web.Request, arguments: dict[str, Any]) -> dict[str, Any]:
+        if request.method != "POST" or request.query:
+            raise SlackError("invalid_arguments")  # a secret in an address ends in somebody's log
+        if arguments.get("client_id") != self.client_id:
+            raise SlackError("invalid_client_id")
+        if arguments.get("client_secret") != self.client_secret:
+            raise SlackError("bad_client_secret")
+        if arguments.get("grant_type") == "refresh_token":
+            given = arguments.get("refresh_token")
+            found = [s for s in (self, *self.others) if s.rotates and s.refresh_token == given]
+            if not found:
+                raise SlackError("invalid_refresh_token")
+            return _installed(found[0])
+        state = self.codes.pop(str(arguments.get("code")), None)
+        if state is None:
+            raise SlackError("invalid_code")
+        state.revoked = None
+        return _installed(state)
 
     # --- uploads ----------------------------------------------------------------------------------
 
@@ -185,6 +221,22 @@ class FakeSlack(State):
             }
         )
         return await asyncio.wait_for(self.envelopes[name], 3)
+
+
+def _installed(state: State) -> dict[str, Any]:
+    """What oauth.v2.access answers."""
+    enterprise = {"id": state.enterprise, "name": "Example Group"} if state.enterprise else None
+    return {
+        **state.new_token(),
+        "token_type": "bot",
+        "scope": ",".join(sorted(state.scopes)),
+        "bot_user_id": state.bot_user,
+        "app_id": "A0SANDRAIL",
+        "team": None if state.org else {"id": state.team, "name": state.name},
+        "enterprise": enterprise,
+        "authed_user": {"id": "U0INSTALL1"},
+        "is_enterprise_install": state.org,
+    }
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

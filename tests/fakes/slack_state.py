@@ -78,6 +78,13 @@ class State:
     faults: list[Fault] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     revoked: str | None = None
+    name: str = "Sandrail"
+    enterprise: str | None = None  # the organisation that the workspace is of
+    org: bool = False  # the app is installed in the organisation as a whole
+    rotates: bool = False  # tokens live twelve hours
+    token_ends: float | None = None
+    refresh_token: str = ""
+    old_tokens: dict[str, float] = field(default_factory=dict)  # token → when it ends
     file_seconds: float = 0.2  # how long Slack works on an upload
     pace: float | None = None  # seconds between posts to one channel before 429; None: no limit
     last_post: dict[str, float] = field(default_factory=dict)
@@ -130,6 +137,32 @@ class State:
         name = f"{next(self._ticks)}.{self.team}.trigger"
         self.triggers[name] = [time.monotonic(), 0.0]
         return name
+
+    def new_token(self) -> dict[str, Any]:
+        """Another token for the app, as oauth.v2.access gives it; the former one lives on to its end."""
+        number = next(self._ticks)
+        if not self.rotates:
+            self.token = f"xoxb-{self.team}-{number}"
+            return {"access_token": self.token}
+        if self.token_ends is not None:
+            self.old_tokens[self.token] = self.token_ends
+        self.token = f"xoxe.xoxb-{self.team}-{number}"
+        self.refresh_token = f"xoxe-{self.team}-{number}"
+        self.token_ends = self.now() + 43200
+        return {
+            "access_token": self.token,
+            "refresh_token": self.refresh_token,
+            "expires_in": 43200,
+        }
+
+    def knows(self, token: str) -> bool:
+        """Whether a token is, or was, of this workspace. Raises token_expired after its end."""
+        if token != self.token and token not in self.old_tokens:
+            return False
+        ends = self.token_ends if token == self.token else self.old_tokens[token]
+        if ends is not None and self.now() >= ends:
+            raise SlackError("token_expired")
+        return True
 
     def expire_triggers(self) -> None:
         """More than three seconds pass for every trigger id that is out."""

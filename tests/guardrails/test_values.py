@@ -95,7 +95,9 @@ def test_what_is_no_period_gets_a_sentence(typed: str) -> None:
         (0.0042, "USD per output", "$0.0042 per output"),
         (2.5, "EUR per output", "€2.50 per output"),
         (412.4, "GPU hours", "412 GPU hours"),
-        (0.8123, "score", "0.812 score"),
+        (0.0, "GPU hours", "0 GPU hours"),
+        (0.8123, "ndcg_at_10", "0.812 (ndcg_at_10)"),
+        (0.281, "share of spend moved", "28 % of spend moved"),
     ],
 )
 def test_values_in_their_unit(value: float, unit: str, shown: str) -> None:

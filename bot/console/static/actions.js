@@ -14,7 +14,7 @@ const origin = (near, channel, thread) => ({ near, channel, thread });
 export function pressIn({ channel, thread, node }) {
   return async (control, button, choice) => {
     if (!mayPress(control.action)) {
-      refuse(`${control.label.replace("…", "")}: ${needs(state.presses[control.action])}`,
+      refuse(`${control.label.replace("…", "")} ${needs(state.presses[control.action], "needs")}`,
         origin(node(), channel, thread));
       return;
     }

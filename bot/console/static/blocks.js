@@ -16,7 +16,7 @@ export function blockNode(block, { chart, press, level }) {
       return el("p", { class: "block small" }, spans(block.text));
     case "facts":
       return el("dl", { class: "block facts" }, block.facts.map((fact) =>
-        el("div", { class: wordsOf(fact.value).length > 34 ? "fact fact-wide" : "fact" },
+        el("div", { class: `fact${lengthOf(wordsOf(fact.value).length)}` },
           el("dt", {}, fact.label), el("dd", {}, spans(fact.value)))));
     case "items":
       return el("div", { class: "block items" },
@@ -34,6 +34,8 @@ export function blockNode(block, { chart, press, level }) {
       return el("p", { class: "block small" }, "This part needs a newer console; load the page again.");
   }
 }
+
+const lengthOf = (letters) => (letters > 24 ? " fact-wide" : letters > 14 ? " fact-long" : "");
 
 const MANY = 3; // more columns than this stand below each other on a phone
 

@@ -7,18 +7,13 @@ const picture = (chart, properties) => el("img", {
   class: "chart", width: 880, height: 440, src: inTheme(chart), data: { chart }, ...properties,
 });
 
-/** The newest days are at the right: where the picture is wider than its frame, they are shown first. */
-function showNewest(frame) {
-  frame.scrollLeft = frame.scrollWidth;
-}
-
 /** The picture of a series with its words as alternative text. */
 export function bandNode(block, chart) {
   if (!chart) return el("p", { class: "block small" }, block.alt);
   const figure = el("figure", { class: "block band" });
   const image = picture(chart, {
     alt: block.alt, loading: "lazy", decoding: "async",
-    on: { load: () => showNewest(frame), error: () => figure.classList.add("broken") },
+    on: { error: () => figure.classList.add("broken") },
   });
   const frame = el("div", { class: "chart-frame" },
     el("button", {
@@ -52,5 +47,4 @@ function enlarge(block, chart) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
-  showNewest(frame);
 }

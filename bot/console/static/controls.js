@@ -30,7 +30,7 @@ function showAllowedIn(group) {
   line.hidden = !buttons.length || refused.length < buttons.length;
   const needed = [...new Set(refused.flatMap((n) => state.presses[n.dataset.action]))];
   line.textContent = line.hidden ? ""
-    : `Read only for you (${roleWords(state.persona.roles)}): needs ${roleWords(needed)}.`;
+    : `Read only for you (${roleWords(state.persona.roles)}): needs ${roleWords(needed, " or ")}.`;
 }
 
 /** A button that may not be used stays in reach of the keyboard and says why; nothing is pressed. */
@@ -45,8 +45,9 @@ function allow(node, roles) {
   }
 }
 
-export const needs = (roles) =>
-  `Needs the role ${roleWords(roles, " or ")}; you have ${roleWords(state.persona?.roles ?? [])}.`;
+/** Why not: "Needs the role engineer or lead; you have executive." */
+export const needs = (roles, verb = "Needs") =>
+  `${verb} the role ${roleWords(roles, " or ")}; you have ${roleWords(state.persona?.roles ?? [])}.`;
 
 function button(control, press) {
   const node = el("button", {

@@ -303,7 +303,7 @@ async function start() {
   document.addEventListener("visibilitychange", () => list.atEnd && seen());
   window.addEventListener("hashchange", () => { closeMenu(); route(); });
   useChannelList(list);
-  startThread(leaveThread);
+  startThread({ closed: leaveThread, keepPlace: (change) => list.keepPlace(change) });
   startShortcuts({
     "/": focusCommandBox, "?": showShortcuts, j: () => step(1), k: () => step(-1),
     "[": () => stepChannel(-1), "]": () => stepChannel(1),

@@ -203,13 +203,14 @@ export class MessageList {
     if (!this.openThread) return;
     const focused = replies.contains(document.activeElement);
     const open = () => this.openThread(message.id);
-    if (!message.replies) {
-      replies.replaceChildren();
-      return;
-    }
-    replies.replaceChildren(el("button", { type: "button", class: "replies", on: { click: open } },
-      icon("reply", 16), el("span", { class: "replies-count" }, plural(message.replies, "reply", "replies")),
-      el("span", { class: "replies-last" }, "last ", timeNode(message.last_reply_at))));
+    const some = message.replies > 0;
+    replies.replaceChildren(el("button", {
+      type: "button", class: some ? "replies" : "replies replies-none", on: { click: open },
+    },
+      icon("reply", 16),
+      el("span", { class: "replies-count" },
+        some ? plural(message.replies, "reply", "replies") : "Write in a thread"),
+      some ? el("span", { class: "replies-last" }, "last ", timeNode(message.last_reply_at)) : null));
     if (focused) replies.firstElementChild.focus({ preventScroll: true });
   }
 

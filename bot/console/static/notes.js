@@ -7,8 +7,8 @@ import { state } from "./state.js";
 const LONGEST = 2000;
 const drafts = new Map();
 
-/** Draws the box once; `where()` tells the thread's {channel, thread} of now. */
-export function drawNoteBox(where) {
+/** Draws the box once; `where()` tells the thread's {channel, thread} of now, `sent(id)` is called after. */
+export function drawNoteBox(where, sent) {
   const input = el("textarea", {
     class: "note-input", id: "note", rows: 1, maxlength: LONGEST, "aria-label": "Write in this thread",
     "aria-describedby": "note-hint", placeholder: "Write in this thread",
@@ -43,8 +43,11 @@ export function drawNoteBox(where) {
     busy = true;
     form.classList.add("sending");
     try {
-      await post("/note", { delivery_id: delivery, person: state.persona.person, ...at, text });
+      const kept = await post("/note", {
+        delivery_id: delivery, person: state.persona.person, ...at, text,
+      });
       delivery = null;
+      sent(kept.id);
       if (drafts.get(at.thread)?.trim() === text) drafts.delete(at.thread);
       if (where().thread === at.thread && input.value.trim() === text) input.value = "";
       changed();

@@ -8,18 +8,24 @@ import { putPrivate } from "./private.js";
 import { plural } from "./text.js";
 
 let rootId = null;
-let rootChannel = "";
 let list = null;
 let opener = null;
 let asked = 0;
 let box = null;
+let mine = null;
+let shown = { channel: "", thread: null };
+let beside = (change) => change();
 
-/** Prepares the panel; `closed()` is called when the reader closes it. */
-export function startThread(closed) {
+/**
+ * Prepares the panel; `closed()` is called when the reader closes it, `keepPlace(change)` around what makes
+ * the channel's column narrower or wider.
+ */
+export function startThread({ closed, keepPlace }) {
+  beside = keepPlace;
   list = new MessageList({
     container: byId("thread-messages"), scroller: byId("thread-scroller"), level: 4,
   });
-  box = drawNoteBox(() => ({ channel: rootChannel, thread: rootId }));
+  box = drawNoteBox(() => shown, bring);
   byId("thread-close").addEventListener("click", () => closed());
 }
 
@@ -39,9 +45,8 @@ export async function openThread(id, focusId = null) {
     return;
   }
   if (turn !== asked) return;
-  byId("thread").hidden = false;
-  byId("app").classList.add("thread-shown");
-  rootChannel = found.root.channel;
+  if (byId("thread").hidden) beside(() => unfold(true));
+  shown = { channel: found.root.channel, thread: id };
   list.reset([found.root, ...found.replies]);
   box.show();
   about(found.root.channel);
@@ -51,13 +56,23 @@ export async function openThread(id, focusId = null) {
   byId("thread-title").focus({ preventScroll: true });
 }
 
+/** What you wrote yourself is brought into view, whether its news or the answer comes first. */
+function bring(id) {
+  mine = id;
+  list.node(id)?.scrollIntoView({ block: "nearest" });
+}
+
+function unfold(open) {
+  byId("thread").hidden = !open;
+  byId("app").classList.toggle("thread-shown", open);
+}
+
 export function closeThread() {
   if (rootId === null) return;
   asked += 1;
   const id = rootId;
   rootId = null;
-  byId("thread").hidden = true;
-  byId("app").classList.remove("thread-shown");
+  beside(() => unfold(false));
   const back = opener?.isConnected && opener !== document.body
     ? opener : byId("messages").querySelector(`article[data-id="${id}"]`);
   back?.focus({ preventScroll: true });
@@ -67,6 +82,7 @@ export function closeThread() {
 export function newsInThread(message) {
   if (rootId === null || (message.id !== rootId && message.thread_id !== rootId)) return false;
   if (list.upsert(message) === "new") putPrivate();
+  if (message.id === mine) bring(mine);
   about(message.channel);
   return true;
 }
