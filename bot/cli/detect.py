@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import err, fail, out, started
+from bot.cli.start import err, fail, out, read_day, started
 
 if TYPE_CHECKING:
     from guardrails.detection.found import Found
@@ -37,7 +37,7 @@ def detect_command(
     Looks at the bill as `sandrail ingest` last read it. Without --as-of the day is today in the
     workspace's time zone: what the daily round posts of.
     """
-    asked = _day(as_of)
+    asked = read_day(as_of, "--as-of")
     with started(config) as start:
         policy = start.loaded.policy
         day, last, found = _find(start.database, policy, asked)
@@ -91,12 +91,3 @@ def _show(found: list["Found"], older: int, day: date, calm: str) -> None:
         out.print(f"{len(found)} {noun} as of {day:%A, %-d %B %Y}, {going} still going on.")
     if older:
         out.print(f"{older} more ended before that; --all shows them.")
-
-
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise fail(f"“{text}” is not a day; write it as 2026-11-20.") from None

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import typer
@@ -46,6 +47,17 @@ def policy(path: Path) -> LoadedPolicy:
         for error in refused.errors[:-1]:
             err.print(str(error), markup=False, soft_wrap=True)
         raise fail(str(refused.errors[-1])) from None
+
+
+def read_day(text: str | None, option: str) -> date | None:
+    """The day that an option names; wrong usage (exit 2) when it is none."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        sentence = f"“{text}” is not a day; write it as 2026-11-20."
+        raise typer.BadParameter(sentence, param_hint=option) from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from bot.slack.calls import Answer, Calls, sign_in
 from bot.slack.errors import CLOSED, MOVED, SlackRefused, SlackRevoked
 from bot.slack.people import People
 from bot.slack.workspace import EVENT, NAME, PACE, Installed, SlackWorkspace
-from bot.surface import NotInstalled, TryLater
+from bot.surface import Closed, NotInstalled, TryLater
 from handlers.conversation import Message, Place, Small, text
 from storage.database import Database
 from storage.installations import Tenant
@@ -242,11 +242,16 @@ class SlackSurface:
                 raise
             other = self.place(self.loaded.policy.alerts.default)
             if other is None or self._same(other, workspace, channel, place.channel):
-                raise
+                raise Closed(refused.reason) from refused  # until somebody invites the bot
             log.error("%s Its messages go to %s.", refused.reason, other.channel)
             there = self._there(other.tenant)
             moved = _moved(message, place.channel)
-            return await self._in(there, there.post(other.channel, key, moved, None))
+            try:
+                return await self._in(there, there.post(other.channel, key, moved, None))
+            except SlackRefused as again:
+                if again.code not in CLOSED:
+                    raise
+                raise Closed(f"{refused.reason} {again.reason}") from again
 
     async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
         """Makes the message at ``ref`` say ``message``; posts it anew when it can no longer be edited.

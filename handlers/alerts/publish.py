@@ -252,7 +252,8 @@ def _news(row: AnomalyRow, before: Found, now: Found) -> str:
             said += f" It is now {now.severity}."
         return said
     if now.severity != row.severity:
-        return f"The bill grew: it is now {now.severity}, {impact} so far."
+        said = f"The bill changed: it is now {now.severity}"
+        return f"{said}, {impact} so far." if now.impact else f"{said}."
     return ""
 
 

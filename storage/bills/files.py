@@ -14,13 +14,15 @@ from storage.bills.source import FILE, CsvFiles, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
 
+#: With several threads DuckDB would skip good lines beside the broken ones.
+SKIP_BROKEN = ", ignore_errors = true, parallel = false"
+
 
 def open_files(backend: Any, bill: Bill, folder: Path, *, skip_broken: bool = False) -> Source:
     """The bill's files as one table of text and typed columns, plus :data:`FILE`, each row's path.
 
     ``skip_broken``: lines that are broken are left out instead of ending the query. (DuckDB's table of
-    rejects would name them, but with many of them it needs gigabytes and loses good rows. It also
-    loses good rows when it skips with several threads.)
+    rejects would name them, but with many of them it needs gigabytes and loses good rows.)
     Raises BillError when a file is not a FOCUS bill or cannot be read.
     """
     assert bill.files is not None
@@ -33,7 +35,7 @@ def open_files(backend: Any, bill: Bill, folder: Path, *, skip_broken: bool = Fa
         _check(file, header, bill)
         csv_groups.setdefault((delimiter, header), []).append(file)
     csv = tuple(CsvFiles(tuple(files), *kind) for kind, files in csv_groups.items())
-    skipping = ", ignore_errors = true, parallel = false" if skip_broken else ""
+    skipping = SKIP_BROKEN if skip_broken else ""
     for group in csv:
         parts.append(f"SELECT * RENAME (filename AS {FILE}) FROM {read_csv(group, skipping)}")
     _refuse_mistaken(backend, found.all, what)

@@ -96,6 +96,13 @@ def test_broken_lines_beside_text_of_several_lines(tmp_path: Path, sqlite: Datab
     assert total(sqlite) == 3
 
 
+def test_a_delimiter_at_the_end_of_a_line_breaks_nothing(tmp_path: Path, sqlite: Database) -> None:
+    lines = _lines(tmp_path / "bill.csv", 3)
+    (tmp_path / "bill.csv").write_text("\n".join([*lines[:3], lines[3] + ",", "5.25,USD"]))
+    report = ingest(load_files("bill.csv", tmp_path), sqlite, today=TODAY)
+    assert (total(sqlite), report.quarantined) == (1 + 2 + 3, 1)
+
+
 def test_a_line_that_is_no_text_is_not_lost(tmp_path: Path, sqlite: Database) -> None:
     write_csv(tmp_path / "bill.csv", [charge(), charge()])
     with (tmp_path / "bill.csv").open("ab") as file:

@@ -59,6 +59,63 @@ def test_it_prints_money_in_and_out_coverage_shadow_spend_and_quarantine(folder:
     assert f"{folder / 'bill' / 'a.csv'}, row 3, cost lots" in out
 
 
+def test_the_names_of_bills_are_no_markup(folder: Path) -> None:
+    """The story: a bill was called [/red]. Printing the report ended with rich's MarkupError, after
+    everything had been stored."""
+    (folder / "app.yaml").write_text(POLICY.replace("name: main", "name: '[/red]'"))
+    write_csv(folder / "bill" / "a.csv", [charge(), charge(BilledCost="[/x]", ResourceId="[/y]")])
+    code, out, _ = _run()
+    assert code == 0
+    assert out.splitlines()[1].split()[:2] == ["[/red]", "2026-10-01"]
+    assert "[/red]: BilledCost is not an amount" in out
+
+
+def test_it_says_what_is_in_quarantine_and_what_all_is(folder: Path) -> None:
+    rows = [charge(), charge(BillingPeriodStart="soon", BilledCost="1200")]
+    write_csv(folder / "bill" / "a.csv", [*rows, charge(BillingCurrency="")])
+    _, out, _ = _run()
+    assert "Total: in 1.50 USD, out 1.50 USD, in quarantine 1,200.00 USD." in out
+    assert "Total: in quarantine 1.50 without a currency." in out
+    assert "1 row of main: BillingPeriodStart is not a time, 1,200.00 USD (first: " in out
+    _, out, _ = _run("--json")
+    data = json.loads(out)
+    assert data["totals"] == [
+        {
+            "currency": "USD",
+            "money_in": "1.500000",
+            "money_out": "1.500000",
+            "quarantined": data["totals"][0]["quarantined"],
+        },
+        {
+            "currency": "",
+            "money_in": "0",
+            "money_out": "0",
+            "quarantined": data["totals"][1]["quarantined"],
+        },
+    ]
+    assert float(data["totals"][0]["quarantined"]) == 1200
+    assert data["quarantine"][0]["kept"] == 1
+
+
+def test_it_is_loud_about_what_left(folder: Path) -> None:
+    september = charge(BillingPeriodStart="2026-09-01", ChargePeriodStart="2026-09-02")
+    write_csv(folder / "bill" / "a.csv", [charge(), september])
+    _run()
+    write_csv(folder / "bill" / "a.csv", [charge()])
+    _, out, _ = _run()
+    assert (
+        "main: kept from earlier readings and in all sums, though no longer in the bill: "
+        "2026-09-01 1.50 USD." in out
+    )
+    _, out, _ = _run("--json")
+    assert json.loads(out)["kept"][0]["period"] == "2026-09-01"
+    (folder / "app.yaml").write_text(POLICY.replace("name: main", "name: aws"))
+    _, out, _ = _run("--since", "2026-10-01")
+    assert "the bill main, but 3.00 USD in 2 periods of it still count; ingest without" in out
+    _, out, _ = _run()
+    assert "Removed bill main, which the policy no longer has: 3.00 USD in 2 periods." in out
+
+
 def test_json_is_for_scripts(folder: Path) -> None:
     write_csv(folder / "bill" / "a.csv", [charge()])
     code, out, _ = _run("--json")

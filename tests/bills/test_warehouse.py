@@ -128,6 +128,21 @@ def test_a_typed_table_is_the_same(warehouse: str, tmp_path: Path) -> None:
     assert from_table[1] == [("BilledCost is not an amount", "NaN", "USD")]
 
 
+def test_the_advice_for_a_missing_driver_works(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The story: the advice was pip install 'sandrail[snowflake]', but Sandrail is on no index."""
+    import ibis
+
+    def no_driver(url: str) -> None:
+        raise ImportError(url)
+
+    monkeypatch.setattr(ibis, "connect", no_driver)
+    monkeypatch.setenv("BILL_URL", "snowflake://u:secret@account/db")
+    with pytest.raises(BillError, match=r"run \.venv/bin/pip install -e '\.\[snowflake\]'\."):
+        ingest(load("connection: BILL_URL, table: focus", tmp_path), sqlite, today=TODAY)
+
+
 @pytest.mark.parametrize(
     ("url", "table", "said"),
     [

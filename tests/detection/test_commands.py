@@ -353,7 +353,7 @@ def test_detect_refuses_kindly(company: Database) -> None:
     assert result.exit_code == 1
     assert "run sandrail ingest first" in result.output
     result = run("detect", "--as-of", "tomorrow")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "is not a day" in result.output
     assert run("detect", "--config", "no-such.yaml").exit_code == 1
 

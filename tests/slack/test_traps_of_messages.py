@@ -183,12 +183,28 @@ async def test_trap_30_a_closed_channel_sends_its_messages_to_the_default_one(
 
 
 async def test_trap_30_without_another_channel_the_operator_is_told_how_to_mend_it(
-    world: World,
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.slack.channels[ALERTS].member = False
-    await _say(world, "alerts", "m1")
-    (reason,) = _dead(world)
-    assert "/invite" in reason
+    with caplog.at_level("ERROR"):
+        await _say(world, "alerts", "m1")
+    assert "/invite" in caplog.text
+    assert _dead(world) == []
+    world.slack.channels[ALERTS].member = True
+    world.clock.now += timedelta(minutes=5)
+    await world.delivery.drain()
+    assert len(world.slack.messages(ALERTS)) == 1
+
+
+async def test_trap_30_with_both_channels_closed_the_message_waits(world: World) -> None:
+    for channel in (ALERTS, SEARCH):
+        world.slack.channels[channel].member = False
+    await _say(world, "search", "m1")
+    assert _dead(world) == []
+    world.slack.channels[ALERTS].member = True
+    world.clock.now += timedelta(minutes=5)
+    await world.delivery.drain()
+    assert "Meant for" in json.dumps(world.slack.messages(ALERTS)[0]["blocks"])
 
 
 async def test_trap_31_a_rate_limit_is_obeyed_and_nothing_is_lost(world: World) -> None:
