@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-test test check types lint format bench bench-slack pins clean
+.PHONY: help run install install-test test check types lint format bench pictures pins clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: install-test  ## put the code in shape
 
 bench: install-test  ## ratios measured in one run: reading bills, acknowledging clicks
 	@$(BIN)/python -m tests.bench.all
+
+pictures: install-test  ## draw the pictures of Slack in docs/pictures from the real messages
+	@$(BIN)/python -m tests.pictures.slack
 
 pins:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import err, fail, out, started
+from bot.cli.start import err, fail, out, read_day, started
 
 if TYPE_CHECKING:
     from storage.bills.reading import Progress
@@ -42,7 +42,7 @@ def ingest_command(
     from storage.bills.errors import BillError
     from storage.bills.ingest import ingest
 
-    first = _day(since)
+    first = read_day(since, "--since")
     with started(config) as start:
         today = datetime.now(UTC).date()
         try:
@@ -86,17 +86,6 @@ def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(
-            f"“{text}” is not a day; write it as 2026-11-20.", param_hint="--since"
-        ) from None
 
 
 @contextmanager

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.start import read_day
+
 if TYPE_CHECKING:
     from storage.sample import SampleReport
     from storage.sample.write import Progress
-
-#: As much as the policy's ``sample.days`` allows.
-MOST_DAYS = 800
 
 
 def sample_command(
@@ -22,7 +21,7 @@ def sample_command(
     seed: Annotated[
         int, typer.Option("--seed", help="The same seed, days and last day give the same files.")
     ] = 7,
-    days: Annotated[int, typer.Option("--days", help=f"How many days, 45 to {MOST_DAYS}.")] = 120,
+    days: Annotated[int, typer.Option("--days", help="How many days, 45 to 800.")] = 120,
     rows: Annotated[
         int | None,
         typer.Option("--rows", help="How many rows the bill has: the same money in finer pieces."),
@@ -36,13 +35,8 @@ def sample_command(
     """Write a realistic AI company's bill (FOCUS) with metrics, and what was planted in it."""
     from storage.sample import SampleRefusedError, write_sample
 
-    last = _day(until) if until is not None else yesterday(datetime.now(UTC))
+    last = read_day(until, "--until") or yesterday(datetime.now(UTC))
     try:
-        if days > MOST_DAYS:
-            raise SampleRefusedError(
-                f"A sample has 45 to {MOST_DAYS} days, so that a week can be told from a month; "
-                f"{days} were asked for."
-            )
         with _bar() as progress:
             report = write_sample(
                 out, seed=seed, days=days, rows=rows, until=last, progress=progress
@@ -51,15 +45,6 @@ def sample_command(
         typer.echo(str(refused), err=True)
         raise typer.Exit(1) from None
     typer.echo(json.dumps(as_data(report), indent=2) if as_json else in_words(report))
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(
-            f"“{text}” is not a day; write it as 2026-11-20.", param_hint="--until"
-        ) from None
 
 
 def yesterday(now: datetime) -> date:

@@ -85,7 +85,7 @@ def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Me
         blocks.append(Small(text=text(f"Runbook “{runbook.title}”: {steps}")))
     blocks.append(Controls(controls=controls_of(row)))
     tone: Tone = "good" if _is_over(row) else _TONES[row.severity]
-    summary = f"{title}. {_plain(state)}"
+    summary = f"{title}. {in_words(policy, state)}"
     return Message(summary=summary, blocks=tuple(blocks), tone=tone)
 
 
@@ -339,11 +339,13 @@ def _number(value: float | None) -> float | None:
     return None if value is None or value != value else value  # JSON knows no NaN
 
 
-def _plain(said: Text) -> str:
+def in_words(policy: Policy, said: Text) -> str:
+    """A text as plain words, its times in the workspace's zone: ``Mon 23 Nov, 20:30``."""
     parts = []
     for span in said:
         if isinstance(span, At):
-            parts.append(span.time.strftime("%d %b %H:%M UTC"))
+            local = span.time.astimezone(policy.workspace.zone)
+            parts.append(f"{words.day(local.date())}, {local:%H:%M}")
         elif isinstance(span, Mention):
             parts.append(span.name)
         else:

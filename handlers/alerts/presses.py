@@ -5,11 +5,10 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.alerts.states import Action, decide
-from handlers.alerts.message import SNOOZE_DAYS, key_of, runbook_message, state_line
+from handlers.alerts.message import SNOOZE_DAYS, in_words, key_of, runbook_message, state_line
 from handlers.alerts.publish import post_rest, show, tell
 from handlers.alerts.record import found_of
 from handlers.conversation import (
-    At,
     ChoiceField,
     DateField,
     Done,
@@ -322,11 +321,5 @@ def _signature(it: Interaction) -> str:
 
 
 def _in_words(row: Any, turn: Turn) -> str:
-    """The state line as plain words, with the time in the workspace's zone."""
-    zone = turn.policy.workspace.zone
-    return "".join(
-        span.time.astimezone(zone).strftime("%d %b %H:%M")
-        if isinstance(span, At)
-        else (span.name if span.kind == "mention" else span.text)
-        for span in state_line(row)
-    ).rstrip(".")
+    """The state line as plain words, without its full stop."""
+    return in_words(turn.policy, state_line(row)).rstrip(".")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-MIN_DAYS, MAX_DAYS, MAX_ROWS = 45, 1500, 50_000_000
+MIN_DAYS, MAX_DAYS, MAX_ROWS = 45, 800, 50_000_000
 
 
 class SampleRefusedError(Exception):

@@ -16,7 +16,8 @@ body{margin:0;padding:14px;background:#fff;color:#1d1c1d;
   display:grid;place-items:center}
 .dot{display:inline-block;width:.85em;height:.85em;border-radius:50%;vertical-align:-.05em}
 .who b{font-weight:900}
-.app{background:#e8e8e8;color:#616061;font-size:10px;font-weight:700;border-radius:2px;padding:1px 3px;margin:0 5px}
+.app{background:#e8e8e8;color:#616061;font-size:10px;font-weight:700;border-radius:2px;
+  padding:1px 3px;margin:0 5px}
 .time{color:#616061;font-size:12px}
 h1{font-size:18px;line-height:1.35;margin:4px 0;font-weight:900}
 p{margin:4px 0 8px}

@@ -81,7 +81,7 @@ async def draw(pages: dict[str, str], folder: Path) -> None:
 
 async def main(folder: Path) -> None:
     """Writes the pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         async with first_day(Path(temporary)) as work:
             pages = await scenes(work)

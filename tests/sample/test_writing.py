@@ -93,7 +93,7 @@ def app() -> typer.Typer:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--days", "5"), "45 to 1500 days"),
+        (("--days", "5"), "45 to 800 days"),
         (("--rows", "10"), "at least"),
         (("--rows", "60000000"), "at most"),
         (("--seed", "-1"), "seed must be 0 or more"),
