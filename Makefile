@@ -32,7 +32,7 @@ $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
 	@touch $@
 
 test: install-test check  ## lint, types, floors, then every test
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 4
 
 check: install-test lint types  ## lint, formatting, types, floors
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 4

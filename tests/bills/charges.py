@@ -65,6 +65,7 @@ def sample_file(folder: Path) -> Path:
             BilledCost=f"0.{i:011d}",
             BillingPeriodStart="2024-09-01 00:00:00",
             ChargePeriodStart=f"2024-09-{i % 30 + 1:02d} 22:00:00",
+            ServiceName="Compute" if i % 5 else "Elastic Load Balancing",
             ResourceId="NULL" if i % 3 else f"arn:aws:ec2:us-west-2:1:instance/i-{i}",
             Tags="NULL" if i % 4 else '{"env": "prod", " org": "trey", "application": "Atlas"}',
         )
