@@ -5,7 +5,7 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.alerts.states import Action, decide
-from handlers.alerts.message import SNOOZE_DAYS, in_words, key_of, runbook_message, state_line
+from handlers.alerts.message import SNOOZE_DAYS, in_words, key_of, state_line
 from handlers.alerts.publish import post_rest, show, tell
 from handlers.alerts.record import found_of
 from handlers.conversation import (
@@ -16,7 +16,6 @@ from handlers.conversation import (
     Interaction,
     OpenForm,
     Option,
-    Private,
     TextField,
     text,
 )
@@ -185,12 +184,6 @@ def release(turn: Turn, it: Interaction) -> Done:
     row = _decide(turn, it, "release")
     _keep(turn, it, row, state="open")
     return Done()
-
-
-@press("anomaly.runbook", permission="read")
-def show_runbook(turn: Turn, it: Interaction) -> Private:
-    """The runbook's steps, for the one who asks."""
-    return Private(message=runbook_message(turn.policy, _row(turn, it), ()))
 
 
 @press("anomaly.group-rest", permission="anomaly.triage")
