@@ -10,12 +10,14 @@ from functools import partial
 
 from prometheus_client import Counter
 
+from bot import parts
 from bot.surface import (
     AnswerLost,
     Closed,
     DeliveryError,
     NotInstalled,
     Revoked,
+    Sent,
     Surface,
     TryLater,
     Undeliverable,
@@ -23,7 +25,7 @@ from bot.surface import (
 from handlers.conversation import Message, Place
 from storage import outbox
 from storage.database import Database
-from storage.outbox import Claimed, Ref
+from storage.outbox import Claimed
 
 log = logging.getLogger(__name__)
 
@@ -112,31 +114,30 @@ class Delivery:
         outcome = "sent"
         try:
             async with asyncio.timeout(LONGEST):
-                ref = await self._send(row, place)
+                sent = await self._send(row, place)
         except DeliveryError as error:
             outcome = await self._failed(row, place, error)
         except Exception as error:  # also a time-out: nobody knows how far it came
             log.exception("sending outbox row %s failed", row.id)
             outcome = await self._failed(row, place, AnswerLost(f"failed: {error!r}"[:300]))
         else:  # a record that fails leaves the lease: when it runs out, the message is looked for
-            await self._database.in_write(lambda c: outbox.sent(c, row, ref, self._clock()))
+            await self._database.in_write(lambda c: parts.record(c, row, sent, self._clock()))
         DELIVERIES.labels(place.surface, outcome).inc()
 
-    async def _send(self, row: Claimed, place: Place) -> Ref:
+    async def _send(self, row: Claimed, place: Place) -> Sent:
         surface = self._surfaces[place.surface]
         message = Message.model_validate(row.content)
         if row.thread_key and row.thread is None:
             raise Undeliverable("the message whose thread this belongs to was never delivered")
-        if row.kind == "edit":
-            if row.ref is None:
-                raise Undeliverable("the message to edit was never delivered")
+        if row.kind == "edit" and row.ref is None:
+            raise Undeliverable("the message to edit was never delivered")
+        if row.ref is not None and not parts.astray(row):
+            # Also a post that is recorded although its row was not: it is there.
             return await surface.edit(row.ref, row.message_key, message)
-        if row.ref is not None:
-            return row.ref  # recorded, but the row was not: it is there
         if row.maybe_sent:
             found = await surface.find(place, row.message_key, row.thread, row.created_at)
-            if found is not None:
-                return found
+            if found is not None:  # edited, so that what did not fit into it is known again
+                return await surface.edit(found, row.message_key, message)
         return await surface.post(place, row.message_key, message, row.thread)
 
     async def _failed(self, row: Claimed, place: Place, error: DeliveryError) -> str:

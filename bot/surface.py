@@ -8,6 +8,14 @@ from handlers.conversation import Message, Place
 from storage.outbox import Ref
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A message that stands in chat. ``rest`` is what did not fit into it: delivery says it in its thread."""
+
+    ref: Ref
+    rest: Message | None = None
+
+
 class Surface(Protocol):
     """One workspace of one platform. It verifies what comes in and keeps its platform's limits."""
 
@@ -25,14 +33,14 @@ class Surface(Protocol):
         """Where a channel of the policy is here; None when it is not here."""
         ...
 
-    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
+    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
         """Posts a message under our own ``key``, in the thread of ``thread`` when given.
 
         Raises :class:`DeliveryError`.
         """
         ...
 
-    async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
+    async def edit(self, ref: Ref, key: str, message: Message) -> Sent:
         """Makes the message at ``ref`` say ``message``; a new Ref when it had to be posted anew."""
         ...
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from bot.console import notes
-from bot.surface import Undeliverable
+from bot.surface import Sent, Undeliverable
 from guardrails.policy.people import Person
 from handlers.conversation import Message, Place
 from storage import console
@@ -49,8 +49,8 @@ class ConsoleSurface:
             return None
         return Place(surface=NAME, tenant=TENANT, channel=channel)
 
-    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
-        """Posts a message under our own ``key``, in the thread of ``thread`` when given."""
+    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
+        """Posts a message under our own ``key``, in the thread of ``thread`` when given; whole, always."""
         content = message.model_dump(mode="json")
 
         def work(connection: Connection) -> tuple[int, int | None]:
@@ -67,9 +67,9 @@ class ConsoleSurface:
 
         message_id, root = await self.database.in_write(work)
         self.notify()
-        return _ref(place.channel, message_id, root)
+        return Sent(_ref(place.channel, message_id, root))
 
-    async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
+    async def edit(self, ref: Ref, key: str, message: Message) -> Sent:
         """Makes the message say ``message``; posts it anew when it is no longer there."""
         content = message.model_dump(mode="json")
 
@@ -82,7 +82,7 @@ class ConsoleSurface:
             return await self.post(place, key, message, _thread(ref))
         if changed:
             self.notify()
-        return ref
+        return Sent(ref)
 
     async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
         """The message with our ``key``, whenever it was posted."""

@@ -88,10 +88,17 @@ async def _checks(
     headers = {str(k).lower(): str(v) for k, v in dict(answer.headers).items()}
     for found in (*_scopes(headers), *_clock(headers)):
         yield found
+    teams: list[str | None] = [None]
+    try:
+        if answer.get("is_enterprise_install"):
+            teams = await _teams(calls)
+    except DeliveryError as error:
+        yield "wrong", f"The workspaces of the organisation cannot be listed. {error.reason}", ""
+        return
     if channels:
-        async for found in _channels(calls, loaded):
+        async for found in _channels(calls, loaded, teams):
             yield found
-    async for found in _groups(calls, loaded):
+    async for found in _groups(calls, loaded, teams):
         yield found
     if settings.app_token:
         yield await _socket(settings)
@@ -122,7 +129,15 @@ def _clock(headers: dict[str, str]) -> list[Found]:
     ]
 
 
-async def _channels(calls: Calls, loaded: LoadedPolicy) -> AsyncIterator[Found]:
+async def _teams(calls: Calls) -> list[str | None]:
+    """The workspaces of an organisation: its token has to say which one it means."""
+    answer = await calls.read("auth.teams.list", limit=1000)
+    return [str(team["id"]) for team in answer.get("teams") or []]
+
+
+async def _channels(
+    calls: Calls, loaded: LoadedPolicy, teams: list[str | None]
+) -> AsyncIterator[Found]:
     wanted = {n: c.slack for n, c in loaded.policy.channels.items() if c.slack}
     if not wanted:
         yield (
@@ -132,7 +147,7 @@ async def _channels(calls: Calls, loaded: LoadedPolicy) -> AsyncIterator[Found]:
         )
         return
     try:
-        known = await _listed(calls)
+        known = await _listed(calls, teams)
     except DeliveryError as error:
         yield "wrong", f"The channels cannot be listed. {error.reason}", ""
         return
@@ -153,49 +168,83 @@ async def _channels(calls: Calls, loaded: LoadedPolicy) -> AsyncIterator[Found]:
             yield "ok", f"The bot is in {slack} ({name}).", ""
 
 
-async def _listed(calls: Calls) -> dict[str, dict[str, Any]]:
+async def _listed(calls: Calls, teams: list[str | None]) -> dict[str, dict[str, Any]]:
     """The channels that the bot sees, by id and by ``#name``."""
     known: dict[str, dict[str, Any]] = {}
-    cursor: str | None = None
-    while True:
-        answer = await calls.read(
-            "conversations.list",
-            types="public_channel,private_channel",
-            exclude_archived=False,
-            limit=1000,
-            cursor=cursor,
-        )
-        for channel in answer.get("channels") or []:
-            known[str(channel["id"])] = known[f"#{channel['name']}"] = channel
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
-        if cursor is None:
-            return known
+    for team in teams:
+        cursor: str | None = None
+        while True:
+            answer = await calls.read(
+                "conversations.list",
+                types="public_channel,private_channel",
+                exclude_archived=False,
+                limit=999,
+                cursor=cursor,
+                team_id=team,
+            )
+            for channel in answer.get("channels") or []:
+                known.setdefault(str(channel["id"]), channel)
+                known.setdefault(f"#{channel['name']}", channel)
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            if cursor is None:
+                break
+    return known
 
 
-async def _groups(calls: Calls, loaded: LoadedPolicy) -> AsyncIterator[Found]:
+async def _groups(
+    calls: Calls, loaded: LoadedPolicy, teams: list[str | None]
+) -> AsyncIterator[Found]:
     wanted = sorted({g for m in loaded.policy.roles.values() for g in m.slack_groups})
     if not wanted:
         return
+    known: list[tuple[str | None, dict[str, Any]]] = []
     try:
-        answer = await calls.read("usergroups.list")
+        for team in teams:
+            answer = await calls.read("usergroups.list", include_disabled=True, team_id=team)
+            known += [(team, group) for group in answer.get("usergroups") or []]
     except DeliveryError as error:
         mend = "User groups need a paid plan; give the roles e-mails instead."
         yield "wrong", f"The user groups cannot be read. {error.reason}", mend
         return
-    known = {
-        str(g.get(k, "")).casefold()
-        for g in answer.get("usergroups") or []
-        for k in ("id", "handle")
-    }
-    for group in wanted:
-        if group.lstrip("@").casefold() in known:
-            yield "ok", f"The user group {group} exists.", ""
-        else:
-            yield (
-                "wrong",
-                f"There is no user group {group}.",
-                "Check its handle in the policy's roles.",
+    for name in wanted:
+        yield await _group(calls, name, known)
+
+
+async def _group(calls: Calls, name: str, known: list[tuple[str | None, dict[str, Any]]]) -> Found:
+    """Whether a group that has a role is there, is in use, and says who is in it."""
+    called = name.lstrip("@").casefold()
+    same = [
+        (team, group)
+        for team, group in known
+        if called in {str(group.get(k, "")).casefold() for k in ("id", "handle")}
+    ]
+    if not same:
+        return (
+            "wrong",
+            f"There is no user group {name}.",
+            "Check its handle in the policy's roles.",
+        )
+    used = [(team, group) for team, group in same if not group.get("date_delete")]
+    if not used:
+        mend = (
+            "Enable it in Slack under People, User groups, or name another in the policy's roles."
+        )
+        return "wrong", f"The user group {name} is disabled, so nobody has a role by it.", mend
+    members: set[str] = set()
+    try:
+        for team, group in used:
+            answer = await calls.read(
+                "usergroups.users.list", usergroup=str(group["id"]), team_id=team
             )
+            members |= set(answer.get("users") or [])
+    except DeliveryError as error:
+        mend = "Until that is mended nobody has a role by it; the role may have e-mails meanwhile."
+        return "wrong", f"The members of the user group {name} cannot be read. {error.reason}", mend
+    if not members:
+        mend = "Add people to it in Slack, or give the role e-mails."
+        return "warning", f"The user group {name} is empty, so nobody has a role by it.", mend
+    people = "1 member" if len(members) == 1 else f"{len(members)} members"
+    return "ok", f"The user group {name} has {people}.", ""
 
 
 async def _socket(settings: SlackSettings) -> Found:

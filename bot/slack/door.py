@@ -19,7 +19,7 @@ from bot.slack.home import Home
 from bot.slack.keeper import Keeper
 from bot.slack.listeners import bolt_app
 from bot.slack.payloads import Asked
-from bot.slack.private import Private, spoken
+from bot.slack.private import Private
 from bot.slack.surface import SlackSurface
 from bot.slack.workspace import SlackWorkspace
 from bot.surface import DeliveryError
@@ -29,6 +29,7 @@ from handlers.conversation import (
     Form,
     OpenForm,
     Refused,
+    spoken,
 )
 from handlers.router import AnyReply
 
@@ -221,7 +222,9 @@ class Door:
             return BoltResponse(status=200, body="")
         if asked.kind == "command" and asked.response_url:
             rendered = await self._private.rendered(asked, message)
-            return _json({"response_type": "ephemeral", **rendered.as_arguments()})
+            if rendered.rest is None:
+                return _json({"response_type": "ephemeral", **rendered.as_arguments()})
+            # Longer than one message: said behind this answer, so that its parts come in order.
         self._private.later(asked, message)
         return BoltResponse(status=200, body="")
 
@@ -238,8 +241,12 @@ class Door:
         if isinstance(reply, Done) and asked.channel:
             self._private.later(asked, message)  # the form closes; the note stands in the channel
             return BoltResponse(status=200, body="")
+        answer = await self._private.rendered(asked, message)
+        if answer.rest is not None and asked.channel:  # more than the form's place can show
+            self._private.later(asked, message)
+            return BoltResponse(status=200, body="")
         title = "Not done" if isinstance(reply, Refused) else "Sandrail"
-        view = forms.notice(title, await self._private.rendered(asked, message))
+        view = forms.notice(title, answer)
         return _json({"response_action": "update", "view": view})
 
     async def _gone(self, installed: str, reason: str, told: float) -> None:

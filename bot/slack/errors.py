@@ -26,6 +26,7 @@ CLOSED = frozenset(
     {
         "channel_not_found",
         "is_archived",
+        "is_inactive",  # chat.update: the channel is frozen, archived or deleted
         "not_in_channel",
         "restricted_action",
         "restricted_action_read_only_channel",
@@ -47,7 +48,7 @@ _LATER = frozenset(
 )
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 #: Slack says of these that some of it may have been done.
-_PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout"})
+_PERHAPS_DONE = frozenset({"fatal_error", "internal_error", "request_timeout", "update_failed"})
 
 
 class SlackRefused(Undeliverable):
@@ -74,7 +75,7 @@ def mended(code: str, channel: str = "the channel", needed: str = "") -> str:
                 f"Slack knows no channel {channel}, or the bot cannot see it: "
                 "check its name in the policy, and invite the bot if it is private."
             )
-        case "is_archived":
+        case "is_archived" | "is_inactive":
             return f"The channel {channel} is archived: unarchive it or name another in the policy."
         case "not_in_channel":
             return f"The bot is not in {channel}: write /invite @Sandrail there."

@@ -7,10 +7,9 @@ from weakref import WeakValueDictionary
 
 from bot.slack import forms, limits
 from bot.slack.payloads import Asked
-from bot.slack.private import spoken
 from bot.slack.surface import SlackSurface
 from bot.surface import DeliveryError
-from handlers.conversation import said
+from handlers.conversation import said, spoken
 from handlers.router import AnyReply
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,9 @@ class Home:
         async with lock:
             try:
                 message = spoken(await self._answer(look)) or said(_NOTHING)
-                page = await workspace.render(message, pictures=False, blocks=limits.HOME_BLOCKS)
+                page = await workspace.render(
+                    message, pictures=False, blocks=limits.HOME_BLOCKS, goes="nowhere"
+                )
                 await workspace.calls.write(
                     "views.publish", user_id=look.user, view=forms.home(page)
                 )

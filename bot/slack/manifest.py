@@ -12,6 +12,7 @@ from bot.slack.scopes import COMMANDS, EVENTS, HINTS, SCOPES
 NAME = "Sandrail"
 SHORT = "Keeps AI spend under control without slowing experiments down."
 EVENTS_PATH = "/slack/events"
+INSTALL_PATH = "/slack/install"
 OAUTH_PATH = "/slack/oauth_redirect"
 _COLOUR = "#1F3A5F"
 _EXAMPLE = "https://sandrail.example.com"
@@ -22,17 +23,21 @@ class ManifestError(ValueError):
 
 
 def manifest(url: str = "", *, socket: bool = False, oauth: bool = False) -> dict[str, Any]:
-    """The manifest as JSON. ``url`` is where Slack reaches the bot; ``socket`` needs none.
+    """The manifest as JSON. ``url`` is where Slack reaches the bot; ``socket`` alone needs none.
 
-    ``oauth`` adds the redirect address of an app for several workspaces and lets its tokens rotate. Raises
-    ManifestError for a URL that Slack would refuse.
+    ``oauth`` adds the redirect address of an app for several workspaces and lets its tokens rotate. With both,
+    only the browsers of those who install the app come to ``url``. Raises ManifestError for a URL that Slack
+    would refuse.
     """
-    if socket and oauth:
-        raise ManifestError("Socket Mode serves one workspace: leave out --oauth or --socket.")
+    if socket and oauth and not url:
+        raise ManifestError(
+            "With --oauth people install the app in a browser, also in Socket Mode: "
+            f"say with --url where the bot's {INSTALL_PATH} is."
+        )
     base = "" if socket else _base(url)
     scopes: dict[str, Any] = {"scopes": {"bot": sorted(SCOPES)}}
     if oauth:
-        scopes["redirect_urls"] = [base + OAUTH_PATH]
+        scopes["redirect_urls"] = [_base(url) + OAUTH_PATH]
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {

@@ -10,13 +10,15 @@ from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bot.slack.limits import URL, clean, clip, size
-from handlers.conversation import At, Code, Link, Mention, Plain, Span, Strong, Text
+from bot.slack.limits import URL, clean, clip, parted, size
+from handlers.conversation import At, Code, Link, Mention, Plain, Span, Strong, Text, text
 
 #: A person (e-mail) → the account's id in this workspace.
 Accounts = Mapping[str, str]
 
-_PAIR = re.compile(r"(?<![^\W_])([*_~`])(?=\S)(?=[^\n]*?\S\1(?![^\W_]))")
+# Each looks at one character and its neighbours, so that any words take time in step with their length.
+_OPENS = re.compile(r"(?<![^\W_])[*_~`](?=\S)")
+_CLOSES = re.compile(r"(?<=\S)[*_~`](?![^\W_])")
 _QUOTE = re.compile(r"^(\s*)(>)", re.MULTILINE)
 _HAIR = "\u200a"
 
@@ -28,24 +30,56 @@ def escape(words: str) -> str:
 
 def literal(words: str) -> str:
     """Words for mrkdwn that show as they are."""
-    words = _PAIR.sub(lambda m: m[1] + _HAIR, clean(words))
+    words = "\n".join(_apart(line) for line in clean(words).split("\n"))
     return escape(_QUOTE.sub(lambda m: f"{m[1]}{_HAIR}{m[2]}", words))
+
+
+def _apart(line: str) -> str:
+    """The line with a hair space behind each mark that a later one of its kind would close."""
+    last = {m[0]: m.start() for m in _CLOSES.finditer(line)}
+
+    def mark(found: re.Match[str]) -> str:
+        closed = last.get(found[0], -1) > found.start() + 1
+        return found[0] + _HAIR if closed else found[0]
+
+    return _OPENS.sub(mark, line)
 
 
 def mrkdwn(spans: Text, limit: int, accounts: Accounts) -> str:
     """The spans as mrkdwn of at most ``limit`` characters; cut at a word when they are longer."""
+    said, rest = parted_spans(spans, limit, accounts)
+    if not rest:
+        return said
     parts: list[str] = []
     left = limit
     for i, span in enumerate(spans):
-        whole = _span(span, accounts)
         room = left if i == len(spans) - 1 else left - 2  # 2: for an ellipsis if the next is cut
-        if size(whole) <= room:
+        whole = _whole(span, room, accounts)
+        if whole is not None:
             parts.append(whole)
             left -= size(whole)
             continue
         parts.append(_cut(span, left) if left > 1 else "…"[:left])
         break
     return "".join(parts)
+
+
+def parted_spans(spans: Text, limit: int, accounts: Accounts) -> tuple[str, Text]:
+    """As much of the spans as ``limit`` characters of mrkdwn hold, and the spans that are left.
+
+    What has no parts (a link, a mention, a time) goes whole into what is left.
+    """
+    parts: list[str] = []
+    left = limit
+    for i, span in enumerate(spans):
+        whole = _whole(span, left, accounts)
+        if whole is not None:
+            parts.append(whole)
+            left -= size(whole)
+            continue
+        head, tail = _parted(span, left, accounts)
+        return "".join(parts) + head, (tail, *spans[i + 1 :])
+    return "".join(parts), ()
 
 
 def plain(spans: Text) -> str:
@@ -58,11 +92,56 @@ def text_object(spans: Text, limit: int, accounts: Accounts) -> dict[str, Any] |
 
     Words alone go in as plain_text, which Slack never reads as anything else.
     """
-    if all(isinstance(span, Plain) for span in spans):
-        words = clip(clean(plain(spans)).strip(), limit)
-        return {"type": "plain_text", "text": words, "emoji": False} if words else None
-    said = mrkdwn(spans, limit, accounts)
+    if _words_alone(spans):
+        return _plain_text(clip(clean(plain(spans)).strip(), limit))
+    return _mrkdwn_text(mrkdwn(spans, limit, accounts))
+
+
+def text_part(spans: Text, limit: int, accounts: Accounts) -> tuple[dict[str, Any] | None, Text]:
+    """A text object of as much as ``limit`` characters hold, and the spans that are left."""
+    if _words_alone(spans):
+        words, rest = parted(clean(plain(spans)).strip(), limit)
+        return _plain_text(words), text(rest) if rest else ()
+    said, left = parted_spans(spans, limit, accounts)
+    return _mrkdwn_text(said), left
+
+
+def in_words(span: Span) -> Plain:
+    """What a span says, without its link or its ping: this has parts."""
+    return Plain(text=_words(span))
+
+
+def _words_alone(spans: Text) -> bool:
+    return all(isinstance(span, Plain) for span in spans)
+
+
+def _plain_text(words: str) -> dict[str, Any] | None:
+    return {"type": "plain_text", "text": words, "emoji": False} if words.strip() else None
+
+
+def _mrkdwn_text(said: str) -> dict[str, Any] | None:
     return {"type": "mrkdwn", "text": said, "verbatim": True} if said.strip() else None
+
+
+def _whole(span: Span, limit: int, accounts: Accounts) -> str | None:
+    """The span if it fits; of what has more characters than that nothing is looked at."""
+    if not isinstance(span, Mention) and len(_words(span)) > limit:
+        return None
+    whole = _span(span, accounts)
+    return whole if size(whole) <= limit else None
+
+
+def _parted(span: Span, limit: int, accounts: Accounts) -> tuple[str, Span]:
+    if isinstance(span, Mention) and span.person not in accounts:
+        span = in_words(span)
+    if not isinstance(span, Plain | Strong | Code):
+        return "", span
+
+    def shown(words: str) -> str:
+        return _span(span.model_copy(update={"text": words}), accounts)
+
+    head, tail = parted(clean(span.text), limit, lambda words: size(shown(words)))
+    return shown(head), span.model_copy(update={"text": tail})
 
 
 def _span(span: Span, accounts: Accounts) -> str:
@@ -137,8 +216,8 @@ def _date(span: At) -> str:
     return f"<!date^{seconds}^{{date_short_pretty}} at {{time}}|{_words(span)}>"
 
 
-def labelled(label: str, value: Text, limit: int, accounts: Accounts) -> str:
-    """A bold label above its value, within ``limit``."""
+def labelled(label: str, value: Text, limit: int, accounts: Accounts) -> tuple[str, Text]:
+    """A bold label above as much of its value as ``limit`` holds, and what is left of the value."""
     head = _around("*", clip(clean(label), min(limit // 4, 150))) or "–"
-    said = mrkdwn(value, limit - size(head) - 1, accounts).strip() or "–"
-    return f"{head}\n{said}"
+    said, left = parted_spans(value, limit - size(head) - 1, accounts)
+    return f"{head}\n{said.strip() or '–'}", left

@@ -255,7 +255,9 @@ class People:
                 users = group.get("users")
                 if users is None:
                     answer = await self._calls.read(
-                        "usergroups.users.list", usergroup=str(group["id"])
+                        "usergroups.users.list",
+                        usergroup=str(group["id"]),
+                        team_id=group.get("team_id") if self._home.org else None,
                     )
                     users = answer.get("users") or []
                 groups |= {n: groups.get(n, frozenset()) | frozenset(users) for n in names}

@@ -8,35 +8,19 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.slack.blocks import Rendered, render
+from bot.slack.blocks import Goes, Rendered, render
 from bot.slack.forms import notice
 from bot.slack.payloads import Asked
 from bot.slack.surface import SlackSurface
 from bot.slack.workspace import SlackWorkspace
 from bot.surface import DeliveryError
-from handlers.conversation import Done, FieldErrors, Message, OpenForm, Refused, said
-from handlers.conversation import Private as PrivateReply
-from handlers.router import AnyReply
+from handlers.conversation import Message
 
 log = logging.getLogger(__name__)
 
 HOST = "hooks.slack.com"
+FOLLOWING = 3  # further messages of one answer: with the first, four of a response_url's five uses
 _REMEMBERED = 5000
-
-
-def spoken(reply: AnyReply) -> Message | None:
-    """What a reply says privately; None when it says nothing."""
-    match reply:
-        case Done(note=note):
-            return said(note) if note.strip() else None
-        case PrivateReply(message=message):
-            return message
-        case Refused(sentence=sentence):
-            return said(sentence)
-        case FieldErrors(errors=errors):
-            return said(" ".join(errors.values()))
-        case OpenForm():
-            return None
 
 
 def allowed(url: str, api_url: str) -> bool:
@@ -54,22 +38,23 @@ def allowed(url: str, api_url: str) -> bool:
 
 
 class Private:
-    """Says things privately. A response_url is used once an interaction, so its five uses are never spent."""
+    """Says things privately, in four messages at most: a response_url has five uses."""
 
     def __init__(self, surface: SlackSurface) -> None:
         self._surface = surface
         self._said: OrderedDict[str, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def rendered(self, asked: Asked, message: Message) -> Rendered:
+    async def rendered(self, asked: Asked, message: Message, goes: Goes = "nowhere") -> Rendered:
         """The message without pictures, which take too long; names when accounts do."""
         try:
             workspace = self._surface.heard(asked.installed)
             if workspace is not None:
-                return await asyncio.wait_for(workspace.render(message, pictures=False), 0.6)
+                shown = workspace.render(message, pictures=False, goes=goes)
+                return await asyncio.wait_for(shown, 0.6)
         except (TimeoutError, DeliveryError):
             pass
-        return render(message)
+        return render(message, goes=goes)
 
     def later(self, asked: Asked, message: Message) -> None:
         """Says it behind the answer to Slack; once for the same delivery, however often it comes."""
@@ -91,21 +76,32 @@ class Private:
             workspace = self._surface.heard(asked.installed)
             if workspace is None:
                 return
-            shown = await self.rendered(asked, message)
-            if asked.response_url and await self._respond(workspace, asked, shown):
-                return
-            if asked.channel and await self._ephemeral(workspace, asked, shown):
-                return
-            if asked.trigger and asked.kind != "submission":
+            said = await self._message(workspace, asked, message, FOLLOWING)
+            if not said and asked.trigger and asked.kind != "submission":
+                shown = await self.rendered(asked, message)
                 await workspace.calls.write(
                     "views.open", trigger_id=asked.trigger, view=notice("Sandrail", shown)
                 )
-                return
-            log.error("a private answer reached nobody")
+            elif not said:
+                log.error("a private answer reached nobody")
         except DeliveryError as error:
             log.error("a private answer was not delivered: %s", error.reason)
         except Exception:
             log.exception("a private answer was not delivered")
+
+    async def _message(
+        self, workspace: SlackWorkspace, asked: Asked, message: Message, more: int
+    ) -> bool:
+        """Says it in a message, and what does not fit in ``more`` others, in order; whether it was said."""
+        shown = await self.rendered(asked, message, "next" if more else "nowhere")
+        said = bool(asked.response_url) and await self._respond(workspace, asked, shown)
+        if not said:
+            said = bool(asked.channel) and await self._ephemeral(workspace, asked, shown)
+        if not said or not more or shown.rest is None:
+            return said
+        if not await self._message(workspace, asked, shown.rest, more - 1):
+            log.error("the rest of a private answer reached nobody")
+        return True
 
     async def _respond(self, workspace: SlackWorkspace, asked: Asked, shown: Rendered) -> bool:
         if not allowed(asked.response_url, self._surface.settings.api_url):

@@ -16,7 +16,7 @@ from bot.slack.calls import Answer, Calls, sign_in
 from bot.slack.errors import CLOSED, MOVED, SlackRefused, SlackRevoked
 from bot.slack.people import People
 from bot.slack.workspace import EVENT, NAME, PACE, Installed, SlackWorkspace
-from bot.surface import Closed, NotInstalled, TryLater
+from bot.surface import Closed, NotInstalled, Sent, TryLater
 from handlers.conversation import Message, Place, Small, text
 from storage.database import Database
 from storage.installations import Tenant
@@ -226,7 +226,7 @@ class SlackSurface:
             tenant = workspace.tenant if workspace is not None else named
         return Place(surface=NAME, tenant=tenant, channel=where)
 
-    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
+    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
         """Posts under our own ``key`` as metadata; into the default channel when this one is closed.
 
         Raises :class:`bot.surface.DeliveryError`.
@@ -253,21 +253,20 @@ class SlackSurface:
                     raise
                 raise Closed(f"{refused.reason} {again.reason}") from again
 
-    async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
+    async def edit(self, ref: Ref, key: str, message: Message) -> Sent:
         """Makes the message at ``ref`` say ``message``; posts it anew when it can no longer be edited.
 
         Raises :class:`bot.surface.DeliveryError`.
         """
         workspace = self._there(ref.tenant)
         try:
-            await self._in(workspace, workspace.update(ref, key, message))
+            return await self._in(workspace, workspace.update(ref, key, message))
         except SlackRefused as refused:
             if refused.code not in MOVED | CLOSED:
                 raise
             place = Place(surface=NAME, tenant=ref.tenant, channel=ref.channel)
             root = Ref(NAME, ref.tenant, ref.channel, ref.thread_id, "") if ref.thread_id else None
             return await self.post(place, key, message, root)
-        return ref
 
     async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
         """The message with our ``key`` if it has been posted since; looks in the default channel too."""

@@ -3,33 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot.slack import limits
-from bot.slack.blocks import Rendered, render
+from bot.slack.blocks import Goes, Rendered, render
 from bot.slack.calls import Answer, Calls
 from bot.slack.errors import BLOCKS, SlackRefused, mended
 from bot.slack.people import People
 from bot.slack.pictures import Pictures
-from bot.surface import DeliveryError
+from bot.surface import DeliveryError, Sent
 from guardrails.policy.model import Policy
-from handlers.conversation import (
-    At,
-    Band,
-    Code,
-    Facts,
-    Items,
-    Link,
-    Mention,
-    Message,
-    Paragraph,
-    Plain,
-    Small,
-    Strong,
-)
+from handlers.conversation import Band, Message, mentioned
 from storage.database import Database
 from storage.outbox import Ref
 
@@ -106,12 +93,12 @@ class SlackWorkspace:
         await self.people.close()
         await self.calls.close()
 
-    async def post(self, channel: str, key: str, message: Message, root: str | None) -> Ref:
+    async def post(self, channel: str, key: str, message: Message, root: str | None) -> Sent:
         """Posts under our own ``key`` as metadata. Raises :class:`bot.surface.DeliveryError`."""
         await self._pace(channel)
         # A name may stand for several channels of an organisation.
         where = await self._id(channel) if self.org else channel
-        answer = await self._send(
+        answer, rest = await self._send(
             message,
             lambda said: self.calls.write(
                 "chat.postMessage",
@@ -126,11 +113,11 @@ class SlackWorkspace:
         )
         where = str(answer["channel"])
         self._ids[channel] = where
-        return Ref(NAME, self.tenant, where, str(answer["ts"]), root or "")
+        return Sent(Ref(NAME, self.tenant, where, str(answer["ts"]), root or ""), rest)
 
-    async def update(self, ref: Ref, key: str, message: Message) -> None:
+    async def update(self, ref: Ref, key: str, message: Message) -> Sent:
         """Makes the message at ``ref`` say ``message``. Raises :class:`bot.surface.DeliveryError`."""
-        await self._send(
+        _, rest = await self._send(
             message,
             lambda said: self.calls.write(
                 "chat.update",
@@ -140,6 +127,7 @@ class SlackWorkspace:
                 **said.as_arguments(),
             ),
         )
+        return Sent(ref, rest)
 
     async def find(self, channel: str, key: str, root: str | None, oldest: str) -> Ref | None:
         """The message with our ``key`` since the timestamp ``oldest``, None when it is not there."""
@@ -161,12 +149,18 @@ class SlackWorkspace:
         return None
 
     async def render(
-        self, message: Message, *, pictures: bool = True, blocks: int = limits.BLOCKS
+        self,
+        message: Message,
+        *,
+        pictures: bool = True,
+        blocks: int = limits.BLOCKS,
+        goes: Goes = "thread",
     ) -> Rendered:
         """The message with the accounts of those it mentions and its charts as pictures."""
-        accounts = await self.people.accounts(_mentioned(message))
+        accounts = await self.people.accounts(mentioned(message))
         bands = [b for b in message.blocks if isinstance(b, Band)]
-        return render(message, accounts, await self.pictures.of(bands) if pictures else {}, blocks)
+        shown = await self.pictures.of(bands) if pictures else {}
+        return render(message, accounts, shown, blocks, goes)
 
     async def pages(self, method: str, what: str, **arguments: Any) -> AsyncIterator[Answer]:
         """What a method lists, page by page, twenty pages at most."""
@@ -182,8 +176,13 @@ class SlackWorkspace:
 
     # --- how --------------------------------------------------------------------------------------
 
-    async def _send(self, message: Message, call: Callable[[Rendered], Any]) -> Answer:
-        """Sends the message; once more without pictures when Slack refuses the blocks with them."""
+    async def _send(
+        self, message: Message, call: Callable[[Rendered], Any]
+    ) -> tuple[Answer, Message | None]:
+        """Sends the message; once more without pictures when Slack refuses the blocks with them.
+
+        Returns Slack's answer and what did not fit.
+        """
         said = await self.render(message)
         try:
             answer: Answer = await call(said)
@@ -193,8 +192,9 @@ class SlackWorkspace:
                 raise
             log.warning("Slack refused a picture; the chart is shown in words")
             self.pictures.forget(bands)
-            answer = await call(await self.render(message, pictures=False))
-        return answer
+            said = await self.render(message, pictures=False)
+            answer = await call(said)
+        return answer, said.rest
 
     async def _pace(self, channel: str) -> None:
         now = time.monotonic()
@@ -215,7 +215,7 @@ class SlackWorkspace:
                 "channels",
                 types="public_channel,private_channel",
                 exclude_archived=False,
-                limit=1000,
+                limit=999,
                 team_id=team,
             ):
                 self._ids.setdefault(f"#{c['name']}", str(c["id"]))
@@ -228,19 +228,3 @@ class SlackWorkspace:
 
 def _metadata(key: str) -> dict[str, Any]:
     return {"event_type": EVENT, "event_payload": {"key": key}}
-
-
-_Span = Plain | Strong | Code | Link | Mention | At
-
-
-def _mentioned(message: Message) -> set[str]:
-    """The people whom a message mentions."""
-    spans: list[Iterable[_Span]] = []
-    for block in message.blocks:
-        if isinstance(block, Paragraph | Small):
-            spans.append(block.text)
-        elif isinstance(block, Facts):
-            spans += [fact.value for fact in block.facts]
-        elif isinstance(block, Items):
-            spans += list(block.items)
-    return {s.person for some in spans for s in some if isinstance(s, Mention)}

@@ -1,93 +1,18 @@
 """The outbox and its senders: order, merging, rate limits, dead letters, and a crash at every step."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from bot.delivery import Delivery
-from bot.surface import AnswerLost, Closed, DeliveryError, Revoked, TryLater, Undeliverable
-from handlers.conversation import Message, Place, said
+from bot.surface import Closed, DeliveryError, Revoked, TryLater, Undeliverable
+from handlers.conversation import Place, said
 from handlers.turn import Turn
 from storage import outbox
-from storage.database import Database
 from storage.outbox import Ref
-from storage.policy_file import LoadedPolicy
-from storage.tables.delivery import Outbox
-from tests.conftest import Clock
-
-
-class Wall:
-    """A surface that keeps what is put up, and fails as it is told."""
-
-    name = "wall"
-    tenant = "t"
-
-    def __init__(self) -> None:
-        self.up: dict[str, tuple[str, str, str]] = {}  # key → channel, words, thread
-        self.log: list[str] = []
-        self.fail: Callable[[str, str], DeliveryError | None] = lambda channel, words: None
-        self.lose_answer = False
-
-    def place(self, channel: str) -> Place | None:
-        return Place(surface="wall", tenant="t", channel=channel)
-
-    async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Ref:
-        error = self.fail(place.channel, message.summary)
-        if error is not None:
-            raise error
-        assert key not in self.up, "posted twice"
-        root = (thread.thread_id or thread.message_id) if thread else ""
-        self.up[key] = (place.channel, message.summary, root)
-        self.log.append(f"{place.channel}: {message.summary}")
-        if self.lose_answer:
-            self.lose_answer = False
-            raise AnswerLost("the connection broke")
-        return Ref("wall", "t", place.channel, key, root)
-
-    async def edit(self, ref: Ref, key: str, message: Message) -> Ref:
-        error = self.fail(ref.channel, message.summary)
-        if error is not None:
-            raise error
-        self.up[key] = (ref.channel, message.summary, ref.thread_id)
-        self.log.append(f"{ref.channel}: {message.summary} (edited)")
-        return ref
-
-    async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
-        if key not in self.up:
-            return None
-        return Ref("wall", "t", place.channel, key, self.up[key][2])
-
-
-class Post:
-    def __init__(self, database: Database, loaded: LoadedPolicy, clock: Clock) -> None:
-        self.database, self.loaded, self.clock = database, loaded, clock
-        self.wall = Wall()
-        self.delivery = self.sender()
-
-    def sender(self) -> Delivery:
-        return Delivery(self.database, {"wall": self.wall}, self.clock)
-
-    def say(self, work: Callable[[Turn], Any]) -> None:
-        def places(channel: str) -> tuple[Place, ...]:
-            place = self.wall.place(channel)
-            return (place,) if place else ()
-
-        with self.database.write() as connection:
-            work(Turn(connection, self.loaded, self.clock(), places))
-
-    def states(self) -> list[str]:
-        with self.database.read() as connection:
-            table = Outbox.__table__  # type: ignore[attr-defined]
-            return [r.state for r in connection.execute(select(table).order_by(table.c.id))]
-
-
-@pytest.fixture
-def post(database: Database, loaded: LoadedPolicy, clock: Clock) -> Post:
-    return Post(database, loaded, clock)
+from tests.bot.wall import Post
 
 
 async def test_a_lane_keeps_its_order_and_threads_find_their_root(post: Post) -> None:

@@ -1,21 +1,28 @@
-"""``sandrail manifest slack``: what Slack accepts, and no scope that the code does not use."""
+"""``sandrail manifest``: what the platforms accept, and no scope that the code does not use."""
 
 import ast
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from typer.testing import CliRunner
 
 import bot.slack
 from bot.cli.main import app
+from bot.settings import read_settings
 from bot.slack.manifest import manifest
 from bot.slack.scopes import COMMANDS, EVENTS, SCOPES
+from bot.teams.manifest import manifest as teams_manifest
+from bot.teams.manifest import package
 
 URL = "https://sandrail.example.com"
+APP = "0b6f3c5e-1d0a-4a58-8f53-6a9b0c1d2e3f"
 
-#: Web API method → the bot scopes that Slack's documentation names for how the bot calls it.
+#: Web API method → the bot scopes that docs.slack.dev/reference/methods names for how the bot calls it. Pages of
+#: conversations.* name im: and mpim: scopes too, for direct messages, of which the bot reads none; the e-mail in
+#: users.info has a scope of its own.
 NEEDS: dict[str, set[str]] = {
     "auth.revoke": set(),
     "auth.teams.list": set(),
@@ -142,6 +149,21 @@ def test_for_several_workspaces_it_redirects_and_rotates() -> None:
     assert made["settings"]["token_rotation_enabled"]
 
 
+def test_socket_mode_for_several_workspaces_needs_an_address_for_browsers_only() -> None:
+    """Slack allows both together (the settings always did; the manifest once refused it)."""
+    made = json.loads(run("--socket", "--oauth", "--url", URL)[1])
+    assert made["oauth_config"]["redirect_urls"] == [f"{URL}/slack/oauth_redirect"]
+    assert made["settings"]["socket_mode_enabled"]
+    assert made["settings"]["token_rotation_enabled"]
+    assert made["settings"]["interactivity"] == {"is_enabled": True}
+    assert "request_url" not in made["settings"]["event_subscriptions"]
+    assert all("url" not in command for command in made["features"]["slash_commands"])
+    environ = {"SLACK_CLIENT_ID": "1", "SLACK_CLIENT_SECRET": "2", "SLACK_APP_TOKEN": "xapp-1"}
+    slack = read_settings(environ).slack
+    assert slack is not None
+    assert (slack.oauth, slack.app_token, slack.signing_secret) == (True, "xapp-1", None)
+
+
 def test_it_is_written_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "new" / "slack.json"
     code, text, _ = run("--socket", "--out", str(file))
@@ -164,7 +186,8 @@ def test_it_is_written_to_a_file(tmp_path: Path) -> None:
         (("--url", "https://host:99999"), "public address"),
         (("--url", URL + "/slack/events"), "without a path"),
         (("--url", "https://user:secret@host.example"), "without a path"),
-        (("--socket", "--oauth"), "one workspace"),
+        (("--socket", "--oauth"), "say with --url where the bot's /slack/install is"),
+        (("--socket", "--oauth", "--url", "http://host.example"), "Slack needs https"),
     ],
 )
 def test_what_slack_would_refuse_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
@@ -172,3 +195,65 @@ def test_what_slack_would_refuse_is_one_sentence(arguments: tuple[str, ...], sai
     assert (code, text) == (1, "")
     assert said in " ".join(error.split())
     assert "Traceback" not in error
+
+
+# --- Microsoft Teams (what the manifest says: tests/teams/test_manifest.py) -----------------------
+
+
+def run_teams(*arguments: str, app_id: str | None = APP) -> tuple[int, str, str]:
+    got = CliRunner().invoke(
+        app, ["manifest", "teams", *arguments], env={"MICROSOFT_APP_ID": app_id}
+    )
+    return got.exit_code, " ".join(got.stdout.split()), " ".join(got.stderr.split())
+
+
+def test_the_app_package_of_teams_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, said, _ = run_teams()
+    assert (code, "is in sandrail-teams.zip" in said, "--url" in said) == (0, True, True)
+    first = Path("sandrail-teams.zip").read_bytes()
+    assert first == package(teams_manifest(APP))
+    assert run_teams()[0] == 0
+    assert Path("sandrail-teams.zip").read_bytes() == first
+
+
+def test_the_app_package_has_what_the_options_say(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "app.zip"
+    options = ("--name", "Sandrail test", "--url", URL + "/about", "--version", "1.2.0")
+    code, said, _ = run_teams(*options, "--out", str(file))
+    assert (code, "--url" in said) == (0, False)
+    with ZipFile(file) as zipped:
+        made = json.loads(zipped.read("manifest.json"))
+    assert (made["name"]["short"], made["version"]) == ("Sandrail test", "1.2.0")
+    assert made["developer"]["privacyUrl"] == URL + "/about"
+    assert made["id"] == made["bots"][0]["botId"] == APP
+
+
+@pytest.mark.parametrize(
+    ("app_id", "arguments", "said"),
+    [
+        (None, (), "MICROSOFT_APP_ID is missing"),
+        ("", (), "MICROSOFT_APP_ID is missing"),
+        ("not-an-id", (), "must be an id"),
+        (APP, ("--url", "http://a.example"), "Teams needs https"),
+        (APP, ("--url", ""), "Teams needs https"),
+        (APP, ("--name", "n" * 31), "1 to 30"),
+        (APP, ("--version", "one"), "three numbers"),
+        (APP, ("--out", "."), "cannot be written"),
+    ],
+)
+def test_what_teams_would_refuse_is_one_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    app_id: str | None,
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text, error = run_teams(*arguments, app_id=app_id)
+    assert (code, text) == (1, "")
+    assert said in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import delete
 
 from bot.console.surface import ConsoleSurface
-from bot.surface import Surface, Undeliverable
-from handlers.conversation import Place
+from bot.surface import Sent, Surface, Undeliverable
+from handlers.conversation import Message, Place
 from storage import console
 from storage.console import Mark
 from storage.database import Database
@@ -31,6 +31,15 @@ def _ticking() -> Callable[[], datetime]:
     return lambda: NOW + timedelta(seconds=next(seconds))
 
 
+async def _posted(
+    surface: ConsoleSurface, key: str, message: Message, thread: Ref | None = None
+) -> Ref:
+    """Where a message stands that is posted whole."""
+    sent = await surface.post(FINOPS, key, message, thread)
+    assert sent.rest is None
+    return sent.ref
+
+
 async def _kept(surface: ConsoleSurface, ref: Ref) -> console.Kept:
     found = await surface.database.in_read(lambda c: console.by_id(c, int(ref.message_id)))
     assert found is not None
@@ -44,8 +53,8 @@ async def test_it_is_a_surface_with_the_channels_of_the_policy(surface: ConsoleS
 
 
 async def test_posting_the_same_key_again_is_one_message(surface: ConsoleSurface) -> None:
-    first = await surface.post(FINOPS, "a1", said.alert(), None)
-    assert await surface.post(FINOPS, "a1", said.alert(), None) == first
+    first = await _posted(surface, "a1", said.alert())
+    assert await _posted(surface, "a1", said.alert()) == first
     assert await surface.find(FINOPS, "a1", None, NOW) == first
     assert await surface.find(FINOPS, "a2", None, NOW) is None
     page, older = await surface.database.in_read(lambda c: console.page(c, "finops", limit=9))
@@ -53,9 +62,9 @@ async def test_posting_the_same_key_again_is_one_message(surface: ConsoleSurface
 
 
 async def test_an_edit_counts_once_however_often_it_is_sent(surface: ConsoleSurface) -> None:
-    ref = await surface.post(FINOPS, "a1", said.alert(), None)
+    ref = await _posted(surface, "a1", said.alert())
     for _ in range(3):
-        assert await surface.edit(ref, "a1", said.resolved()) == ref
+        assert await surface.edit(ref, "a1", said.resolved()) == Sent(ref)
     kept = await _kept(surface, ref)
     assert (kept.revision, kept.content["summary"]) == (2, said.resolved().summary)
     assert kept.edited_at is not None
@@ -63,9 +72,9 @@ async def test_an_edit_counts_once_however_often_it_is_sent(surface: ConsoleSurf
 
 
 async def test_replies_stand_in_the_thread_and_are_counted(surface: ConsoleSurface) -> None:
-    root = await surface.post(FINOPS, "a1", said.alert(), None)
-    first = await surface.post(FINOPS, "r1", said.news(), root)
-    second = await surface.post(FINOPS, "r2", said.news(), first)
+    root = await _posted(surface, "a1", said.alert())
+    first = await _posted(surface, "r1", said.news(), root)
+    second = await _posted(surface, "r2", said.news(), first)
     assert first.thread_id == second.thread_id == root.message_id
     kept = await _kept(surface, root)
     assert kept.replies == 2
@@ -77,17 +86,17 @@ async def test_replies_stand_in_the_thread_and_are_counted(surface: ConsoleSurfa
 async def test_a_message_that_is_gone_is_posted_anew_but_its_thread_is_not(
     surface: ConsoleSurface,
 ) -> None:
-    ref = await surface.post(FINOPS, "a1", said.alert(), None)
+    ref = await _posted(surface, "a1", said.alert())
     await surface.database.in_write(lambda c: c.execute(delete(ConsoleMessage)).rowcount)
     with pytest.raises(Undeliverable):
         await surface.post(FINOPS, "r1", said.news(), ref)
-    anew = await surface.edit(ref, "a1", said.resolved())
+    anew = (await surface.edit(ref, "a1", said.resolved())).ref
     assert (await _kept(surface, anew)).content["summary"] == said.resolved().summary
 
 
 async def test_open_pages_are_told_of_what_is_new_only(surface: ConsoleSurface) -> None:
     with surface.listen() as told:
-        ref = await surface.post(FINOPS, "a1", said.alert(), None)
+        ref = await _posted(surface, "a1", said.alert())
         assert told.is_set()
         told.clear()
         await surface.edit(ref, "a1", said.alert())
@@ -97,14 +106,14 @@ async def test_open_pages_are_told_of_what_is_new_only(surface: ConsoleSurface) 
 
 
 async def test_what_changed_since_a_mark_covers_posts_and_edits(surface: ConsoleSurface) -> None:
-    first = await surface.post(FINOPS, "a1", said.alert(), None)
+    first = await _posted(surface, "a1", said.alert())
     for i in range(30):
-        last = await surface.post(FINOPS, f"n{i}", said.news(f"News {i}"), None)
+        last = await _posted(surface, f"n{i}", said.news(f"News {i}"))
     database = surface.database
     mark = await database.in_read(console.mark)
     assert mark.last_id == int(last.message_id)
     await surface.edit(first, "a1", said.resolved())
-    new = await surface.post(FINOPS, "n99", said.news(), None)
+    new = await _posted(surface, "n99", said.news())
     changed = await database.in_read(lambda c: console.changed_since(c, mark, 100))
     ids = {str(m.id) for m in changed}
     assert {first.message_id, new.message_id} <= ids
@@ -114,7 +123,7 @@ async def test_what_changed_since_a_mark_covers_posts_and_edits(surface: Console
 
 
 async def test_unread_counts_what_is_newer(surface: ConsoleSurface) -> None:
-    root = await surface.post(FINOPS, "a1", said.alert(), None)
+    root = await _posted(surface, "a1", said.alert())
     await surface.post(FINOPS, "r1", said.news(), root)
     read = {"finops": int(root.message_id)}
     states = await surface.database.in_read(lambda c: console.channels(c, read))

@@ -149,10 +149,12 @@ def conversations(state: State, arguments: Arguments) -> dict[str, Any]:
         if ("private_channel" in kinds and c.private and c.member)
         or ("public_channel" in kinds and not c.private)
     ]
-    if str(arguments.get("exclude_archived", "false")) == "true":
+    if _flag(arguments, "exclude_archived"):
         seen = [c for c in seen if not c.archived]
     start = int(arguments.get("cursor") or 0)
     limit = int(arguments.get("limit") or 100)
+    if not 0 < limit < 1000:
+        raise SlackError("invalid_limit")
     after = str(start + limit) if start + limit < len(seen) else ""
     return {
         "channels": [_described(c) for c in seen[start : start + limit]],
@@ -190,13 +192,16 @@ def usergroups(state: State, arguments: Arguments) -> dict[str, Any]:
     _names_team(state, arguments)
     if not state.paid:
         raise SlackError("plan_upgrade_required")
-    with_users = str(arguments.get("include_users", "false")).lower() in ("true", "1")
-    hidden = () if with_users else ("users",)
-    return {"usergroups": [{k: v for k, v in g.items() if k not in hidden} for g in state.groups]}
+    hidden = () if _flag(arguments, "include_users") else ("users",)
+    shown = [
+        g for g in state.groups if _flag(arguments, "include_disabled") or not g["date_delete"]
+    ]
+    return {"usergroups": [{k: v for k, v in g.items() if k not in hidden} for g in shown]}
 
 
 @method("usergroups.users.list", "usergroups:read")
 def usergroup_users(state: State, arguments: Arguments) -> dict[str, Any]:
+    _names_team(state, arguments)
     for group in state.groups:
         if group["id"] == arguments.get("usergroup"):
             return {"users": group["users"]}
@@ -268,6 +273,10 @@ def file_info(state: State, arguments: Arguments) -> dict[str, Any]:
     return {"file": shown}
 
 
+def _flag(arguments: Arguments, name: str) -> bool:
+    return str(arguments.get(name, "false")).lower() in ("true", "1")
+
+
 def _names_team(state: State, arguments: Arguments) -> None:
     """An organisation's token has to say which workspace it means."""
     if state.org and arguments.get("team_id") != state.team:
@@ -309,7 +318,7 @@ def _readable(state: State, arguments: Arguments) -> Channel:
 def _page(messages: list[dict[str, Any]], arguments: Arguments) -> dict[str, Any]:
     oldest = float(arguments.get("oldest") or 0)
     messages = [m for m in messages if float(m["ts"]) > oldest]
-    if str(arguments.get("include_all_metadata", "")).lower() != "true":
+    if not _flag(arguments, "include_all_metadata"):
         messages = [{k: v for k, v in m.items() if k != "metadata"} for m in messages]
     start = int(arguments.get("cursor") or 0)
     limit = int(arguments.get("limit") or 100)

@@ -111,9 +111,16 @@ class State:
         return user_id
 
     def add_group(self, group_id: str, handle: str, users: list[str]) -> None:
-        """A user group."""
+        """A user group. Its ``date_delete`` is 0 until it is disabled."""
         self.groups.append(
-            {"id": group_id, "handle": handle, "name": handle, "users": users, "date_delete": 0}
+            {
+                "id": group_id,
+                "team_id": self.team,
+                "handle": handle,
+                "name": handle,
+                "users": users,
+                "date_delete": 0,
+            }
         )
 
     def add_channel(self, channel_id: str, name: str, **more: Any) -> Channel:

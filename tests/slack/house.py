@@ -113,12 +113,23 @@ class House:
 
 @asynccontextmanager
 async def house(
-    slack: FakeSlack, database: Database, clock: Clock, teams: frozenset[str] = frozenset()
+    slack: FakeSlack,
+    database: Database,
+    clock: Clock,
+    teams: frozenset[str] = frozenset(),
+    *,
+    socket: bool = False,
 ) -> AsyncIterator[House]:
-    """A bot on the database; two on one database are two replicas."""
+    """A bot on the database; two on one database are two replicas. ``socket``: it hears by Socket Mode."""
     loaded = policy()
     settings = SlackSettings(
-        "", SECRET, None, slack.api_url, slack.client_id, slack.client_secret, teams
+        bot_token="",
+        signing_secret=None if socket else SECRET,
+        app_token=slack.app_token if socket else None,
+        api_url=slack.api_url,
+        client_id=slack.client_id,
+        client_secret=slack.client_secret,
+        teams=teams,
     )
     surface = SlackSurface(settings, loaded, database, clock)
     surface.pace = 0.0

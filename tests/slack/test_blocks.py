@@ -211,25 +211,47 @@ def test_facts_stand_side_by_side_ten_a_section() -> None:
     assert rendered.blocks[0]["fields"][3]["text"] == "*L3*\n3"
 
 
-def test_a_table_is_aligned_and_says_how_many_rows_are_left_out() -> None:
-    rows = tuple((f"実験-{n}", f"${n:,}") for n in range(98, 300))
+def test_a_table_is_aligned_and_says_how_many_rows_are_left() -> None:
+    rows = tuple((f"実験-{n}", f"${n:,}") for n in range(98, 1300))
     table = Table(header=("experiment", "cost"), rows=rows, align="lr")
-    said = _only(table)["text"]["text"]
-    lines = said.split("\n")
-    assert lines[0] == "```experiment  cost"
-    assert lines[2] == "実験-98      $98"
-    assert lines[4] == "実験-100    $100"
-    assert re.fullmatch(r"… and \d+ more", lines[-1])
+    rendered = render(Message(summary="x", blocks=(table,)))
+    *parts, last = [b["text"]["text"] for b in rendered.blocks if b["type"] == "section"]
+    lines = parts[0].split("\n")
+    assert lines[0] == "```experiment    cost"
+    assert lines[2] == "実験-98        $98"
+    assert lines[4] == "実験-100      $100"
+    assert all(part.endswith("```") for part in (*parts, last))
+    assert rendered.rest is not None
+    (left,) = rendered.rest.blocks
+    assert isinstance(left, Table)
+    assert left.header == table.header
+    assert left.rows == rows[-len(left.rows) :]
+    assert _last_line(rendered) == f"{len(left.rows)} more rows in the thread."
 
 
-def test_a_list_says_how_many_are_left_out() -> None:
-    items = tuple(text("experiment " * 40) for _ in range(100))
-    rendered = render(
-        Message(summary="x", blocks=(Items(items=items, numbered=True, title="Worst"),))
+def test_a_wide_table_goes_on_in_another_with_its_first_column() -> None:
+    header = ("experiment", *(f"week {n}" for n in range(20)))
+    rows = tuple((f"e{r}", *(f"${r}{n:02},123,456" for n in range(20))) for r in range(3))
+    said = "\n".join(
+        b["text"]["text"] for b in render(_of(Table(header=header, rows=rows, align="l"))).blocks
     )
-    said = "\n".join(b["text"]["text"] for b in rendered.blocks)
-    assert said.startswith("*Worst*\n1. experiment")
-    assert re.search(r"… and \d+ more$", said)
+    for cell in (*header[1:], *(c for row in rows for c in row[1:])):
+        assert len(re.findall(rf"(?<![\d$]){re.escape(cell)}(?!\d)", said)) == 1, cell
+    assert said.count("experiment") == said.count("```") / 2 == 4
+
+
+def test_a_list_says_how_many_are_left_and_goes_on_counting() -> None:
+    items = tuple(text(f"experiment-{n} " * 40) for n in range(100))
+    rendered = render(_of(Items(items=items, numbered=True, title="Worst")))
+    said = "\n".join(b["text"]["text"] for b in rendered.blocks if b["type"] == "section")
+    assert said.startswith("*Worst*\n1. experiment-0")
+    assert rendered.rest is not None
+    (left,) = rendered.rest.blocks
+    assert isinstance(left, Items)
+    assert _last_line(rendered) == f"{len(left.items)} more lines in the thread."
+    again = render(rendered.rest).blocks[0]["text"]["text"]
+    first = 100 - len(left.items)
+    assert again.startswith(f"*Worst (continued)*\n{first + 1}. experiment-{first} ")
 
 
 def test_the_tone_stands_before_the_first_heading_only() -> None:
@@ -263,13 +285,15 @@ def test_a_chart_without_a_picture_is_its_words() -> None:
 
 def test_when_room_is_short_the_buttons_stay() -> None:
     blocks = (
-        *(Paragraph(text=text("word " * 580)) for _ in range(30)),
+        *(Paragraph(text=text("word " * 560)) for _ in range(30)),
         Small(text=text("decided by nobody")),
         Controls(controls=(Button(label="Decide", action="decide", subject="s"),)),
     )
     rendered = render(Message(summary="x", blocks=blocks))
     assert rendered.blocks[-2]["type"] == "actions"
-    assert "did not fit" in json.dumps(rendered.blocks[-1])
+    assert _last_line(rendered) == "More of this text and 26 more parts in the thread."
+    home = render(Message(summary="x", blocks=blocks), blocks=limits.HOME_BLOCKS, goes="nowhere")
+    assert _last_line(home).endswith(" did not fit.")
     assert problems(rendered.blocks) == []
 
 
@@ -310,6 +334,14 @@ def test_a_field_keeps_what_was_typed_before() -> None:
     field = TextField(name="why", label="Why?", initial="word " * 300, max_length=100)
     view = forms.view(Form(action="a", subject="s", title="t", fields=(field,)), Opened())
     assert size(view["blocks"][0]["element"]["initial_value"]) <= 100
+
+
+def _of(*blocks: Any) -> Message:
+    return Message(summary="x", blocks=blocks)
+
+
+def _last_line(rendered: Rendered) -> str:
+    return str(rendered.blocks[-1]["elements"][0]["text"])
 
 
 def _only(block: Any) -> dict[str, Any]:

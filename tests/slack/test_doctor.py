@@ -14,7 +14,7 @@ from bot.slack.surface import SlackSurface
 from storage.policy_file import LoadedPolicy
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_state import ALL_SCOPES
-from tests.slack.conftest import SECRET, World
+from tests.slack.conftest import LEAD, SECRET, World
 
 
 async def _wrong(slack: FakeSlack, policy: LoadedPolicy, app_token: str | None = None) -> list[str]:
@@ -56,6 +56,53 @@ async def test_a_plan_without_groups_is_said(slack: FakeSlack, policy: LoadedPol
     slack.paid = False
     (wrong,) = await _wrong(slack, policy)
     assert "give the roles e-mails" in wrong
+
+
+async def test_a_group_that_is_empty_or_disabled_is_named(
+    slack: FakeSlack, policy: LoadedPolicy
+) -> None:
+    slack.groups[0]["users"] = []
+    (wrong,) = await _wrong(slack, policy)
+    assert wrong == (
+        "The user group @ml-leads is empty, so nobody has a role by it. "
+        "Add people to it in Slack, or give the role e-mails."
+    )
+    slack.groups[0] |= {"users": [LEAD], "date_delete": 1_795_000_000}
+    (wrong,) = await _wrong(slack, policy)
+    assert wrong.startswith("The user group @ml-leads is disabled")
+    assert "Enable it in Slack" in wrong
+
+
+@pytest.mark.parametrize("code", ["missing_scope", "no_such_subteam", "fatal_error"])
+async def test_a_group_whose_members_cannot_be_read_is_named(
+    slack: FakeSlack, policy: LoadedPolicy, code: str
+) -> None:
+    slack.fault("usergroups.users.list", "error", code)
+    (wrong,) = await _wrong(slack, policy)
+    assert wrong.startswith("The members of the user group @ml-leads cannot be read. ")
+    assert ("install the app again" if code == "missing_scope" else code) in wrong
+    assert "the role may have e-mails" in wrong
+
+
+async def test_without_the_scope_for_groups_it_is_named(
+    slack: FakeSlack, policy: LoadedPolicy
+) -> None:
+    slack.scopes.discard("usergroups:read")
+    wrong = "\n".join(await _wrong(slack, policy))
+    assert "The scope usergroups:read is missing" in wrong
+    assert "The user groups cannot be read." in wrong
+
+
+async def test_an_organisation_is_asked_workspace_by_workspace(
+    slack: FakeSlack, policy: LoadedPolicy
+) -> None:
+    slack.org, slack.enterprise = True, "E0GROUP"
+    assert await _wrong(slack, policy) == []
+    assert {given["team_id"] for given in slack.called("usergroups.users.list")} == {slack.team}
+    assert {given["team_id"] for given in slack.called("conversations.list")} == {slack.team}
+    slack.fault("auth.teams.list", "error", "fatal_error")
+    (wrong,) = await _wrong(slack, policy)
+    assert wrong.startswith("The workspaces of the organisation cannot be listed.")
 
 
 async def test_signing_in_outside_the_loop(slack: FakeSlack) -> None:

@@ -19,6 +19,7 @@ from tests.conftest import Clock
 from tests.fakes.slack_hands import Hands
 from tests.fakes.slack_server import FakeSlack
 from tests.slack.conftest import ALERTS, ENGINEER, World
+from tests.slack.house import LABS, LABS_CHANNEL, house, labs
 
 
 @pytest.fixture
@@ -77,3 +78,26 @@ async def test_without_a_signing_secret_there_is_no_http_door(socket: World) -> 
     app = web.Application()
     add_routes(app, socket.surface, socket.kernel)
     assert [r for r in app.router.routes() if r.method == "POST"] == []
+
+
+async def test_workspaces_that_install_the_app_are_heard_over_the_socket(
+    slack: FakeSlack, sqlite: Database, clock: Clock
+) -> None:
+    """Only the browser of the one who installs comes by HTTP; there is no address for Slack's requests."""
+    async with house(slack, sqlite, clock, frozenset({slack.team, LABS}), socket=True) as bot:
+        await asyncio.wait_for(slack.connected.wait(), 5)
+        other = labs(slack)
+        for workspace in (slack, other):
+            status, _ = await bot.install(workspace)
+            assert status == 200
+        for workspace, user, channel in (
+            (slack, ENGINEER, ALERTS),
+            (other, "U0LABSENG", LABS_CHANNEL),
+        ):
+            hands = bot.hands(workspace)
+            command = hands.command_body(user, "/test", "echo hi", channel)
+            answer = await slack.envelope("slash_commands", command)
+            assert answer["payload"]["text"] == "You said hi"
+            await hands.close()
+        async with bot.browser.post(f"{bot.url}/slack/events", data=b"") as got:
+            assert got.status == 404

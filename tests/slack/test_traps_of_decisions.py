@@ -1,4 +1,4 @@
-"""Who decides what: traps 14 to 20, 22 and 35 of the platform rules."""
+"""Who decides what: traps 14 to 22 and 35 of the platform rules."""
 
 import asyncio
 from datetime import timedelta
@@ -187,6 +187,16 @@ async def test_trap_20_an_action_that_does_not_exist_is_answered(world: World) -
     payload["actions"][0]["action_id"] = "test.slack.steal"
     await world.hands.send_payload(payload)
     assert "not known here" in await world.note()
+
+
+async def test_trap_21_a_button_from_before_a_change_is_void(world: World) -> None:
+    """What was changed meanwhile is not what was approved: the version that was seen comes with the press."""
+    message = await world.thing()
+    payload = world.hands.press_payload(LEAD, ALERTS, message, "Approve")
+    payload["actions"][0]["value"] = '{"s":"recs-v2","v":0}'
+    await world.hands.send_payload(payload)
+    assert "from an older version" in await world.note()
+    assert (world.state(), world.audited()) == ("open", [])
 
 
 async def test_trap_22_an_old_button_answers_politely(world: World) -> None:

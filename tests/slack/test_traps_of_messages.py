@@ -1,7 +1,9 @@
-"""What goes out: traps 23 to 34 and 36 of the platform rules."""
+"""What goes out: traps 23 to 34, 36 and 56 of the platform rules."""
 
+import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -18,6 +20,7 @@ from handlers.conversation import (
     text,
 )
 from handlers.turn import Turn
+from scheduler.clockwork import Clockwork, Job
 from storage import outbox
 from storage.outbox import Ref
 from tests.fakes.block_kit import problems
@@ -95,10 +98,14 @@ async def test_trap_26_a_long_digest_arrives_with_its_buttons(world: World) -> N
         lambda turn: turn.post("alerts", "m1", Message(summary="Digest", blocks=blocks))
     )
     await world.delivery.drain()
-    (posted,) = world.slack.messages(ALERTS)
+    posted, *replies = world.slack.messages(ALERTS)
     assert len(posted["blocks"]) <= 50
     assert any(b["type"] == "actions" for b in posted["blocks"])
-    assert "did not fit" in json.dumps(posted["blocks"])
+    assert "in the thread" in json.dumps(posted["blocks"])
+    assert {reply["thread_ts"] for reply in replies} == {posted["ts"]}
+    everything = json.dumps([m["blocks"] for m in (posted, *replies)])
+    assert all(f"Part {n}. " in everything for n in range(60))
+    assert all(f"experiment-{n} " in everything for n in range(200))
     assert _dead(world) == []
 
 
@@ -125,10 +132,10 @@ async def test_trap_28_a_timestamp_stays_the_string_it_is(world: World) -> None:
 
 async def test_trap_29_a_reply_to_a_reply_goes_to_the_root(world: World) -> None:
     place = Place(surface="slack", tenant=world.slack.team, channel=ALERTS)
-    root = await world.surface.post(place, "k1", said("root"), None)
-    reply = await world.surface.post(place, "k2", said("reply"), root)
+    root = (await world.surface.post(place, "k1", said("root"), None)).ref
+    reply = (await world.surface.post(place, "k2", said("reply"), root)).ref
     assert reply.thread_id == root.message_id
-    again = await world.surface.post(place, "k3", said("to the reply"), reply)
+    again = (await world.surface.post(place, "k3", said("to the reply"), reply)).ref
     assert again.thread_id == root.message_id
     assert world.slack.messages(ALERTS)[2]["thread_ts"] == root.message_id
 
@@ -324,6 +331,46 @@ async def test_trap_36_uninstalling_the_app_stops_sending(world: World) -> None:
     body = world.hands.event_body({"type": "app_uninstalled"}, "Ev0GONE")
     await world.hands.send(json.dumps(body).encode(), "application/json")
     assert "uninstalled" in world.delivery.revoked["slack"]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 10, 25, 0, 30, tzinfo=UTC),  # 02:30 in Berlin, which comes again in an hour
+        datetime(2026, 3, 29, 1, 0, tzinfo=UTC),  # 03:00: there was no 02:30
+    ],
+)
+async def test_trap_56_two_replicas_at_a_change_of_the_clock_post_one_digest(
+    world: World, moment: datetime
+) -> None:
+    world.clock.now = moment
+
+    def digest(replica: int) -> str:
+        with world.kernel.database.write() as connection:
+            turn = Turn(connection, world.kernel.loaded, world.clock(), world.kernel.places)
+            turn.post("alerts", f"digest-{replica}", said("The digest"))
+        return "posted"
+
+    jobs = [Job("digest", ("02:30",), partial(digest, n)) for n in range(2)]
+    zone = world.kernel.loaded.policy.workspace.zone
+    machines = [
+        Clockwork(world.kernel.database, zone, world.clock, [job], lambda: 0, lambda: None)
+        for job in jobs
+    ]
+    for _ in range(3):  # half an hour, an hour later: the same slot still
+        await asyncio.gather(*(m.fire(j) for m, j in zip(machines, jobs, strict=True)))
+        await world.delivery.drain()
+        world.clock.now += timedelta(minutes=40)
+    assert len(world.slack.messages(ALERTS)) == 1
+
+
+async def test_trap_30_a_frozen_channel_sends_an_edit_to_the_default_one(world: World) -> None:
+    await _say(world, "search", "m1")
+    world.slack.fault("chat.update", "error", "is_inactive")
+    world.slack.channels[SEARCH].archived = True
+    await _edit(world, "m1", "Changed")
+    assert [m["text"] for m in world.slack.messages(ALERTS)] == ["Changed"]
+    assert _dead(world) == []
 
 
 async def test_a_missing_scope_is_named(world: World) -> None:

@@ -314,6 +314,18 @@ async def test_doctor_looks_at_each_workspace_with_its_own_channels(bot: House) 
     assert "uninstalled" in wrong[0]
 
 
+async def test_doctor_looks_at_the_user_groups_of_each_workspace(bot: House) -> None:
+    _labs(bot).groups[0]["users"] = []
+    bot.slack.groups[0]["date_delete"] = 1_795_000_000
+    settings, loaded, database = bot.surface.settings, bot.kernel.loaded, bot.kernel.database
+    wrong = [what for s, what, _ in await check_slack(settings, loaded, database) if s != "ok"]
+    assert wrong == [
+        f"{bot.slack.name} ({bot.slack.team}): The user group @ml-leads is disabled, "
+        "so nobody has a role by it.",
+        f"Labs ({LABS}): The user group @ml-leads is empty, so nobody has a role by it.",
+    ]
+
+
 async def test_doctor_says_when_nobody_has_installed_the_app(
     slack: FakeSlack, sqlite: Database, clock: Clock
 ) -> None:
