@@ -56,12 +56,13 @@ class Kernel:
                 lambda c: router.answer(c, self.loaded, self.places, interaction, self.clock())
             )
         except Exception as error:
-            reply = router.refused(error, interaction)
-            answered = router.Answered(reply)
+            refusal = router.refused(error, interaction)
+            answered = router.Answered(refusal)
             with contextlib.suppress(SQLAlchemyError):
-                await self.database.in_write(
-                    lambda c: router.remember_refusal(c, interaction, reply, self.clock())
+                reply = await self.database.in_write(
+                    lambda c: router.remember_refusal(c, interaction, refusal, self.clock())
                 )
+                answered = router.Answered(reply)
         ANSWERS.labels(interaction.kind, answered.reply.kind).observe(time.perf_counter() - began)
         if answered.spoke:
             self.delivery.wake()

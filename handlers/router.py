@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.authority import may, roles_that_may
@@ -25,6 +25,7 @@ from handlers.conversation import (
 from handlers.refusals import FieldsRefused, NotAllowed, NotChecked, NotFound, Refusal
 from handlers.turn import Places, Turn
 from storage.policy_file import LoadedPolicy
+from storage.prepared import Prepared
 from storage.tables.delivery import Delivered
 
 log = logging.getLogger(__name__)
@@ -128,20 +129,23 @@ class Answered:
     spoke: bool = False
 
 
-# Built once: making a statement costs SQLAlchemy several times as much as running it.
-_FIRST = {
-    name: insert(_delivered)
-    .values(delivery_id=bindparam("key"), reply=bindparam("answer"), at=bindparam("now"))
-    .on_conflict_do_nothing()
-    .returning(_delivered.c.delivery_id)
+_KNOWN = Prepared(
+    select(_delivered.c.delivery_id).where(_delivered.c.delivery_id == bindparam("key"))
+)
+_STORED = select(_delivered.c.reply).where(_delivered.c.delivery_id == bindparam("key"))
+_STORE = {
+    name: Prepared(
+        insert(_delivered)
+        .values(delivery_id=bindparam("key"), reply=bindparam("answer"), at=bindparam("now"))
+        .on_conflict_do_nothing()
+        .returning(_delivered.c.delivery_id)
+    )
     for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
 }
-_STORED = select(_delivered.c.reply).where(_delivered.c.delivery_id == bindparam("key"))
-_REPLIED = (
-    update(_delivered)
-    .where(_delivered.c.delivery_id == bindparam("key"))
-    .values(reply=bindparam("answer"))
-)
+
+
+class AnsweredElsewhere(Exception):
+    """The same delivery was answered while this one was; what this one did is rolled back."""
 
 
 def answer(
@@ -153,13 +157,13 @@ def answer(
 ) -> Answered:
     """Handles an interaction in the caller's transaction; raises what :func:`refused` puts into words.
 
-    The same delivery again gets the same reply and has no second effect.
+    The same delivery again gets the same reply and has no second effect: the reply is kept in the transaction of
+    the effect. Where two transactions handle one delivery at once (on PostgreSQL), the later one waits for the
+    first as it keeps its reply, finds that one is kept, and is rolled back.
     """
-    key = f"{interaction.actor.surface}:{interaction.delivery_id}"
-    claim = {"key": key, "answer": {}, "now": now}
-    if connection.execute(_FIRST[connection.dialect.name], claim).first() is None:
-        stored = connection.execute(_STORED, {"key": key}).scalar_one()
-        return Answered(REPLY.validate_python(stored))
+    kept = _kept(connection, interaction)
+    if kept is not None:
+        return Answered(kept)
     if interaction.kind == "command":
         found, rest = find_command(interaction.name, interaction.inputs.get("text", ""))
         interaction = interaction.model_copy(update={"inputs": {"text": rest}})
@@ -168,22 +172,40 @@ def answer(
     _check(loaded, found, interaction)
     turn = Turn(connection, loaded, now, places)
     reply = found.handler(turn, interaction)
-    connection.execute(_REPLIED, {"key": key, "answer": reply.model_dump(mode="json")})
+    if not _keep(connection, interaction, reply, now):
+        raise AnsweredElsewhere
     return Answered(reply, bool(turn.said))
 
 
 def remember_refusal(
     connection: Connection, interaction: Interaction, reply: FieldErrors | Refused, now: datetime
-) -> None:
+) -> AnyReply:
     """Keeps a refusal, so that the same delivery again is refused again, whatever has changed meanwhile.
 
-    What failed, or could not be checked, may be tried again with the same delivery.
+    What failed, or could not be checked, may be tried again with the same delivery. Returns the reply that
+    counts: the kept one when the same delivery was answered at the same time, and this one refused because of it.
     """
-    if isinstance(reply, Refused) and reply.reason in ("failed", "not-checked"):
-        return
-    key = f"{interaction.actor.surface}:{interaction.delivery_id}"
-    answer = reply.model_dump(mode="json")
-    connection.execute(_FIRST[connection.dialect.name], {"key": key, "answer": answer, "now": now})
+    passing = isinstance(reply, Refused) and reply.reason in ("failed", "not-checked")
+    if not passing and _keep(connection, interaction, reply, now):
+        return reply
+    return _kept(connection, interaction) or reply
+
+
+def _kept(connection: Connection, interaction: Interaction) -> AnyReply | None:
+    key = {"key": _key(interaction)}
+    if _KNOWN.run(connection, key) is None:
+        return None
+    return REPLY.validate_python(connection.execute(_STORED, key).scalar_one())
+
+
+def _keep(connection: Connection, interaction: Interaction, reply: AnyReply, now: datetime) -> bool:
+    """False when the delivery has a reply already."""
+    values = {"key": _key(interaction), "answer": reply.model_dump(mode="json"), "now": now}
+    return _STORE[connection.dialect.name].run(connection, values) is not None
+
+
+def _key(interaction: Interaction) -> str:
+    return f"{interaction.actor.surface}:{interaction.delivery_id}"
 
 
 def refused(error: Exception, interaction: Interaction) -> FieldErrors | Refused:
@@ -191,6 +213,8 @@ def refused(error: Exception, interaction: Interaction) -> FieldErrors | Refused
 
     An error that nobody foresaw is logged with the reference that the reply names.
     """
+    if isinstance(error, AnsweredElsewhere):  # its reply is kept, and takes this one's place
+        return Refused(reason="failed", sentence="This was answered already.")
     if isinstance(error, FieldsRefused):
         return FieldErrors(errors=error.errors)
     if isinstance(error, Refusal):

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from storage.prepared import Prepared
 from storage.tables.audit import AuditEntry, AuditHead
 
 START = "0" * 64
@@ -16,10 +17,9 @@ START = "0" * 64
 _entries = AuditEntry.__table__  # type: ignore[attr-defined]
 _head = AuditHead.__table__  # type: ignore[attr-defined]
 
-# Built once: making a statement costs SQLAlchemy several times as much as running it.
-_END = select(_head.c.seq, _head.c.hash).where(_head.c.id == 1).with_for_update()
-_ADD = insert(_entries)
-_MOVE = (
+_END = Prepared(select(_head.c.seq, _head.c.hash).where(_head.c.id == 1).with_for_update())
+_ADD = Prepared(insert(_entries))
+_MOVE = Prepared(
     update(_head)
     .where(_head.c.id == 1)
     .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
@@ -46,9 +46,9 @@ def append(
     policy_hash: str,
 ) -> int:
     """Adds an entry and returns its number. The head row is locked until the transaction ends."""
-    head = connection.execute(_END).one()
+    seq, previous = _END.run(connection)
     values = {
-        "seq": head.seq + 1,
+        "seq": seq + 1,
         "at": at,
         "actor": actor,
         "action": action,
@@ -56,12 +56,12 @@ def append(
         "reason": reason,
         "detail": detail or {},
         "policy_hash": policy_hash,
-        "previous": head.hash,
+        "previous": previous,
     }
     values["hash"] = entry_hash(values)
-    connection.execute(_ADD, values)
-    connection.execute(_MOVE, {"new_seq": values["seq"], "new_hash": values["hash"]})
-    return int(values["seq"])
+    _ADD.run(connection, values)
+    _MOVE.run(connection, {"new_seq": values["seq"], "new_hash": values["hash"]})
+    return int(seq) + 1
 
 
 def entry_hash(values: dict[str, Any]) -> str:

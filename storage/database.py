@@ -24,6 +24,7 @@ T = TypeVar("T")
 _AGAIN = ("40P01", "40001")  # PostgreSQL: deadlock detected, serialization failure
 
 _Work = tuple[Callable[[Connection], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+_Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 TOGETHER = 32  # works of one commit on SQLite, at most
 _NO_URL = "DATABASE_URL is not a database URL; write sqlite:///sandrail.db or postgresql://user@host/name."
@@ -63,6 +64,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._lock = threading.Lock()
         self._queue: deque[_Work] = deque()
+        self._queueing = threading.Lock()
+        self._taking = False  # whether the writing thread is at the queue, or about to be
         if self.is_sqlite:
             folder = Path(self.url.database or "").parent
             try:
@@ -116,8 +119,11 @@ class Database:
         if not self.is_sqlite:
             return await loop.run_in_executor(self.write_threads, self.transact, work)
         done: asyncio.Future[T] = loop.create_future()
-        self._queue.append((work, done, loop))
-        self.write_threads.submit(self._together)
+        with self._queueing:
+            self._queue.append((work, done, loop))
+            wake, self._taking = not self._taking, True
+        if wake:  # once for all that comes while the writer is busy: handing it to a thread is dear
+            self.write_threads.submit(self._take)
         return await done
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -135,29 +141,44 @@ class Database:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _together(self) -> None:
-        """In the writing thread: all that waits, up to a limit, in one commit."""
-        works: list[_Work] = []
-        while self._queue and len(works) < TOGETHER:
-            works.append(self._queue.popleft())
-        if not works:
-            return
+    def _take(self) -> None:
+        """In the writing thread: what waits, commit by commit, until nothing does."""
+        while True:
+            with self._queueing:
+                count = min(len(self._queue), TOGETHER)
+                works = [self._queue.popleft() for _ in range(count)]
+                if not works:
+                    self._taking = False
+                    return
+            outcomes = self._together([work for work, _, _ in works])
+            told: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
+            for (_, done, loop), (result, error) in zip(works, outcomes, strict=True):
+                told.setdefault(loop, []).append((done, result, error))
+            for loop, news in told.items():  # one wake-up of a loop for all of a commit
+                with contextlib.suppress(RuntimeError):  # the loop that asked is closed
+                    loop.call_soon_threadsafe(_tell, news)
+
+    def _together(
+        self, works: list[Callable[[Connection], Any]]
+    ) -> list[tuple[Any, BaseException | None]]:
+        """Runs the works in one commit; returns the result or the failure of each."""
         outcomes: list[tuple[Any, BaseException | None]] = []
         try:
             with self.write() as connection:
-                for work, _, _ in works:
-                    connection.exec_driver_sql("SAVEPOINT work")
+                if len(works) == 1:  # the transaction is all the savepoint that it needs
+                    return [(works[0](connection), None)]
+                savepoint = connection.connection.cursor()  # the driver's: 1 µs instead of 7
+                for work in works:
+                    savepoint.execute("SAVEPOINT work")
                     try:
                         outcomes.append((work(connection), None))
                     except BaseException as error:
-                        connection.exec_driver_sql("ROLLBACK TO work")
+                        savepoint.execute("ROLLBACK TO work")
                         outcomes.append((None, error))
-                    connection.exec_driver_sql("RELEASE work")
+                    savepoint.execute("RELEASE work")
         except BaseException as error:  # the commit failed: nothing of it happened
-            outcomes = [(None, error)] * len(works)
-        for (_, done, loop), (result, failure) in zip(works, outcomes, strict=True):
-            with contextlib.suppress(RuntimeError):  # the loop that asked is closed
-                loop.call_soon_threadsafe(_tell, done, result, failure)
+            return [(None, error)] * len(works)
+        return outcomes
 
     async def in_read(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` on a consistent view in a reading thread."""
@@ -176,13 +197,14 @@ class Database:
         self.reader.dispose()
 
 
-def _tell(done: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-    if done.done():
-        return  # whoever asked was cancelled
-    if error is None:
-        done.set_result(result)
-    else:
-        done.set_exception(error)
+def _tell(news: list[_Outcome]) -> None:
+    for done, result, error in news:
+        if done.done():
+            continue  # whoever asked was cancelled
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
 
 
 def _sqlite(url: URL, size: int) -> Engine:

@@ -1,8 +1,12 @@
-"""What a click costs: the bot's answer with its transaction against a bare Bolt app that only acknowledges.
+"""What an answer costs: the bot's, with its transaction, against a bare Bolt app's that only acknowledges.
 
 ``python -m tests.bench.slack``: two servers and a client, each in a process of its own, in one run; the same
-signed clicks go to both, by 1, 16 and 64 connections. The bot checks the signature, knows the person, runs a
-handler that changes a row and writes an audit entry on SQLite, commits (and syncs the disk), and answers.
+signed requests go to both, by 1, 16 and 64 connections. The bot checks the signature, knows the person, runs the
+handler, commits on SQLite (and syncs the disk), and answers:
+
+* a press of a button changes a row, writes an audit entry and keeps its reply; it is answered by an empty 200.
+  Bench's own handler: what an alert's button posts and edits besides is sent behind the answer.
+* the slash command ``/spend help`` keeps its reply, and is answered by that reply as Slack's blocks.
 """
 
 import asyncio
@@ -22,7 +26,7 @@ from urllib.parse import urlencode
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 CONNECTIONS = (1, 16, 64)
-SECONDS = 4.0
+SECONDS = 3.0
 ROUNDS = 2
 USER, CHANNEL = "U0ENGINEER", "C0ALERTS1"
 
@@ -46,6 +50,21 @@ class Measured:
     rate: float
     p50: float
     p99: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """One run to be made. ``run`` is in every request, so that none is a redelivery of another run's.
+
+    ``says``: what every answer holds; without it every answer is empty.
+    """
+
+    port: int
+    kind: str
+    connections: int
+    seconds: float
+    run: str
+    says: bytes
 
 
 # --- the servers ----------------------------------------------------------------------------------
@@ -79,6 +98,10 @@ def _bare(ready: Connection) -> None:
 
         @bolt.action("bench.press")
         async def acknowledge(ack: AsyncAck) -> None:
+            await ack()
+
+        @bolt.command("/spend")
+        async def acknowledge_command(ack: AsyncAck) -> None:
             await ack()
 
         async def events(request: web.Request) -> web.Response:
@@ -215,6 +238,30 @@ def click(number: int, run: str) -> bytes:
     return urlencode({"payload": json.dumps(payload)}).encode()
 
 
+def slash(number: int, run: str) -> bytes:
+    """The body of one ``/spend help``, with all that Slack sends along."""
+    said = {
+        "token": "legacy",
+        "team_id": "T0SANDRAIL",
+        "team_domain": "sandrail",
+        "channel_id": CHANNEL,
+        "channel_name": "alerts",
+        "user_id": USER,
+        "user_name": "erin",
+        "command": "/spend",
+        "text": "help",
+        "api_app_id": "A0SANDRAIL",
+        "is_enterprise_install": "false",
+        "response_url": "https://hooks.slack.com/commands/T0SANDRAIL/1/2",
+        "trigger_id": f"{run}.{number}",
+    }
+    return urlencode(said).encode()
+
+
+#: Kind → what makes a body of it, and what the bot's answer holds.
+KINDS = {"press": (click, b""), "command": (slash, b"/spend alerts")}
+
+
 def _request(body: bytes) -> bytes:
     timestamp = str(int(time.time()))
     signed = hmac.new(SECRET.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256)
@@ -227,8 +274,10 @@ def _request(body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def _load(port: int, connections: int, seconds: float, run: str) -> Measured:
-    requests = iter([_request(click(n, run)) for n in range(int(seconds * 3000) + 200)])
+async def _load(load: Load) -> Measured:
+    body_of, port = KINDS[load.kind][0], load.port
+    count = int(load.seconds * 4000) + 200
+    requests = iter([_request(body_of(n, load.run)) for n in range(count)])
     times: list[float] = []
     end = 0.0
 
@@ -245,14 +294,14 @@ async def _load(port: int, connections: int, seconds: float, run: str) -> Measur
                 raise RuntimeError(head.decode())
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
             body = await reader.readexactly(length)
-            if body:
+            if load.says not in body or (body and not load.says):
                 raise RuntimeError(f"refused: {body!r}")
             times.append(time.perf_counter() - began)
         writer.close()
 
     began = time.perf_counter()
-    end = began + seconds
-    await asyncio.gather(*(one() for _ in range(connections)))
+    end = began + load.seconds
+    await asyncio.gather(*(one() for _ in range(load.connections)))
     took = time.perf_counter() - began
     cuts = statistics.quantiles(times, n=100)
     return Measured(len(times) / took, cuts[49] * 1000, cuts[98] * 1000)
@@ -260,15 +309,19 @@ async def _load(port: int, connections: int, seconds: float, run: str) -> Measur
 
 def _client(pipe: Connection) -> None:
     while (asked := pipe.recv()) is not None:
-        pipe.send(asyncio.run(_load(*asked)))
+        pipe.send(asyncio.run(_load(asked)))
 
 
 # --- the run --------------------------------------------------------------------------------------
 
 
-def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, dict[int, Measured]]:
-    """Server → connections → the better of the rounds, which take turns so that both meet the same noise."""
+def measure(
+    seconds: float = SECONDS, rounds: int = ROUNDS
+) -> dict[tuple[str, int], dict[str, Measured]]:
+    """(kind, connections) → server → the better of the rounds, which take turns so that both servers meet the
+    same noise."""
     spawn = multiprocessing.get_context("spawn")
+    best: dict[tuple[str, int], dict[str, Measured]] = {}
     with tempfile.TemporaryDirectory() as folder:
         servers: dict[str, tuple[Any, Connection, int]] = {}
         for name, target, given in (("bare", _bare, ()), ("bot", _bot, (folder,))):
@@ -280,20 +333,23 @@ def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, dict[in
         client = spawn.Process(target=_client, args=(its,), daemon=True)
         client.start()
 
-        def ask(name: str, connections: int, length: float, run: str) -> Measured:
-            mine.send((servers[name][2], connections, length, f"{run}-{name}-{connections}"))
+        def ask(name: str, kind: str, connections: int, length: float, run: str) -> Measured:
+            says = KINDS[kind][1] if name == "bot" else b""
+            run = f"{run}-{name}-{connections}"
+            mine.send(Load(servers[name][2], kind, connections, length, run, says))
             return mine.recv()  # type: ignore[no-any-return]
 
-        best: dict[str, dict[int, Measured]] = {name: {} for name in servers}
         for name in servers:
-            ask(name, 4, 1.0, "warm")
+            for kind in KINDS:
+                ask(name, kind, 4, 1.0, "warm")
         for n in range(rounds):
-            for connections in CONNECTIONS:
-                for name in servers:
-                    got = ask(name, connections, seconds, str(n))
-                    known = best[name].get(connections)
-                    if known is None or got.rate > known.rate:
-                        best[name][connections] = got
+            for kind in KINDS:
+                for connections in CONNECTIONS:
+                    known = best.setdefault((kind, connections), {})
+                    for name in servers:
+                        got = ask(name, kind, connections, seconds, str(n))
+                        if name not in known or got.rate > known[name].rate:
+                            known[name] = got
         mine.send(None)
         for process, pipe, _ in servers.values():
             pipe.send("stop")
@@ -303,16 +359,15 @@ def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, dict[in
 
 
 def main() -> None:
-    """Prints a line for each number of connections."""
-    print(f"A signed click with its transaction on SQLite, {os.cpu_count()} cores")
-    best = measure()
+    """Prints a line for each kind of request and number of connections."""
+    print(f"A signed request with its transaction on SQLite, {os.cpu_count()} cores")
     print(
-        f"{'connections':>11} {'bare/s':>8} {'bot/s':>8} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}"
+        f"{'':<8} {'connections':>11} {'bare/s':>8} {'bot/s':>8} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}"
     )
-    for connections in CONNECTIONS:
-        bare, bot = best["bare"][connections], best["bot"][connections]
+    for (kind, connections), by in measure().items():
+        bare, bot = by["bare"], by["bot"]
         print(
-            f"{connections:>11} {bare.rate:>8.0f} {bot.rate:>8.0f} {bot.rate / bare.rate:>6.2f}"
+            f"{kind:<8} {connections:>11} {bare.rate:>8.0f} {bot.rate:>8.0f} {bot.rate / bare.rate:>6.2f}"
             f" {bot.p50:>8.1f} {bot.p99:>8.1f}"
         )
 

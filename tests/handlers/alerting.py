@@ -134,5 +134,4 @@ class Bot:
         except Exception as error:
             reply = router.refused(error, interaction)
             with self.database.write() as connection:
-                router.remember_refusal(connection, interaction, reply, self.clock())
-            return reply
+                return router.remember_refusal(connection, interaction, reply, self.clock())

@@ -22,7 +22,13 @@ def test_every_form_has_a_submission_of_its_name() -> None:
 
 
 def test_every_deadline_that_is_set_has_a_handler() -> None:
-    assert set(_due) == {"anomaly.snooze-over", "anomaly.expected-over"}
+    assert set(_due) == {
+        "anomaly.snooze-over",
+        "anomaly.expected-over",
+        "overrun.due",
+        "overrun.remind",
+        "overrun.review-open",
+    }
 
 
 def test_every_command_says_what_it_does() -> None:
