@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The published renderer of Adaptive Cards, Teams' look, a Markdown reader, and the schemas of Teams manifests: for
+# tests and pictures only.
+CARDS := adaptivecards@3.0.6 adaptivecards-designer@2.4.4 markdown-it@14.1.0 @microsoft/app-manifest@1.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -29,6 +32,8 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-test: requirements-test.txt $(VENV)/.installed
 	@echo "Installing what is pinned in requirements-test.txt"
 	@$(PIP) install --require-hashes -r requirements-test.txt
+	@command -v npm >/dev/null || { echo "npm is needed: tests render Adaptive Cards with Microsoft's own renderer" >&2; exit 1; }
+	@npm install --silent --no-audit --no-fund --no-save --no-package-lock --legacy-peer-deps --ignore-scripts --prefix $(VENV)/share/sandrail-node $(CARDS)
 	@touch $@
 
 test: install-test check  ## lint, types, floors, then every test
@@ -50,8 +55,9 @@ format: install-test  ## put the code in shape
 bench: install-test  ## ratios measured in one run: reading bills, acknowledging clicks
 	@$(BIN)/python -m tests.bench.all
 
-pictures: install-test  ## draw the pictures of Slack in docs/pictures from the real messages
+pictures: install-test  ## draw the pictures of Slack and Teams in docs/pictures from the real messages
 	@$(BIN)/python -m tests.pictures.slack
+	@$(BIN)/python -m tests.pictures.teams
 
 pins:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,20 +88,23 @@ def put_together(
         from bot.slack.door import add_routes as add_slack
         from bot.slack.surface import SlackSurface
 
-        default = loaded.policy.channels[loaded.policy.alerts.default]
-        if default.slack is None:
-            raise SettingsError(
-                f"The channel {loaded.policy.alerts.default} is alerts.default, but has no slack: in the "
-                "policy, so alerts could get lost; give it one, such as #finops."
-            )
         slack = SlackSurface(settings.slack, loaded, database, clock)
         surfaces[slack.name] = slack
         add_slack(app, slack, kernel)
+    if settings.teams is not None:
+        from bot.teams.door import add_routes as add_teams
+        from bot.teams.surface import TeamsSurface
+
+        teams = TeamsSurface(settings.teams, loaded, database, clock)
+        surfaces[teams.name] = teams
+        add_teams(app, teams, kernel)
+    if surfaces:
+        _check_default(loaded, surfaces)
     if not surfaces:
         if not settings.on_loopback:
             raise SettingsError(
                 f"HOST is {settings.host}, but the local console is served on loopback only: "
-                "unset HOST, or set the credentials of Slack."
+                "unset HOST, or set the credentials of Slack or Microsoft Teams."
             )
         from bot.console.door import add_routes as add_console
         from bot.console.surface import ConsoleSurface
@@ -126,6 +130,18 @@ def put_together(
     )
     app.cleanup_ctx.append(lambda _: _scheduling(clockwork))
     return Application(settings, kernel, app, clockwork)
+
+
+def _check_default(loaded: LoadedPolicy, surfaces: Mapping[str, Surface]) -> None:
+    """Whether what fits nowhere else has a place. Raises SettingsError."""
+    name = loaded.policy.alerts.default
+    channel = loaded.policy.channels[name]
+    if not any(getattr(channel, surface, None) for surface in surfaces):
+        raise SettingsError(
+            f"The channel {name} is alerts.default, but has no {' or '.join(f'{s}:' for s in surfaces)} in the "
+            "policy, so alerts could get lost; give it one, such as "
+            + ("#finops." if "slack" in surfaces else "19:…@thread.tacv2.")
+        )
 
 
 async def _delivering(delivery: Delivery) -> AsyncIterator[None]:
@@ -170,6 +186,9 @@ async def serve(
         await runner.setup()
         await web.SockSite(runner, port).start()
         host = "localhost" if settings.on_loopback else settings.host
+        # What is loaded now stays: without this every full collection looks at all of it, and presses wait for it.
+        gc.collect()
+        gc.freeze()
         started(f"http://{host}:{port.getsockname()[1]}")
         await stop.wait()
     finally:

@@ -1,9 +1,14 @@
 """What the environment says: addresses and secrets. Nothing of it is in the policy."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from guardrails.policy.people import GUID
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class SettingsError(ValueError):
@@ -33,17 +38,36 @@ class SlackSettings:
 
 
 @dataclass(frozen=True)
+class TeamsSettings:
+    """One bot of one Entra tenant. Without ``app_id`` it is anonymous, for emulators on this machine."""
+
+    app_id: str
+    password: str = field(repr=False)
+    tenant: str
+    openid_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    issuer: str = "https://api.botframework.com"
+    login_url: str = "https://login.microsoftonline.com/"
+    graph_url: str = "https://graph.microsoft.com/v1.0/"
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nobody has to prove who they are: an emulator on this machine."""
+        return not self.app_id
+
+
+@dataclass(frozen=True)
 class Settings:
     config: Path
     database_url: str = field(repr=False)
     host: str
     port: int
     slack: SlackSettings | None
+    teams: TeamsSettings | None = None
     metrics_token: str | None = field(default=None, repr=False)
 
     @property
     def on_loopback(self) -> bool:
-        return self.host in ("127.0.0.1", "::1", "localhost")
+        return self.host in LOOPBACK
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -56,15 +80,23 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     port_text = get("PORT") or "3000"
     if not (port_text.isascii() and port_text.isdigit()) or not 0 <= int(port_text) <= 65535:
         raise SettingsError(f"PORT is {port_text}; it must be a number from 1 to 65535.")
-    slack = _slack(get)
-    return Settings(
+    slack, teams = _slack(get), _teams(get)
+    called = (slack and slack.signing_secret) or (teams and not teams.anonymous)
+    settings = Settings(
         config=Path(get("SANDRAIL_CONFIG") or "app.yaml"),
         database_url=get("DATABASE_URL") or "sqlite:///sandrail.db",
-        host=get("HOST") or ("0.0.0.0" if slack and slack.signing_secret else "127.0.0.1"),  # noqa: S104
+        host=get("HOST") or ("0.0.0.0" if called else "127.0.0.1"),  # noqa: S104
         port=int(port_text),
         slack=slack,
+        teams=teams,
         metrics_token=get("SANDRAIL_METRICS_TOKEN"),
     )
+    if teams and teams.anonymous and not settings.on_loopback:
+        raise SettingsError(
+            f"SANDRAIL_TEAMS_ANONYMOUS lets anybody in who can reach {settings.host}: unset HOST, "
+            "or set MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID."
+        )
+    return settings
 
 
 def _slack(get: Callable[[str], str | None]) -> SlackSettings | None:
@@ -89,16 +121,56 @@ def _slack(get: Callable[[str], str | None]) -> SlackSettings | None:
         raise SettingsError(
             "Set SLACK_SIGNING_SECRET to serve Slack over HTTP, or SLACK_APP_TOKEN for Socket Mode."
         )
-    api = get("SLACK_API_URL") or "https://slack.com/api/"
-    parts = urlsplit(api)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise SettingsError("SLACK_API_URL must be an address such as https://slack.com/api/.")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-        raise SettingsError(
-            "SLACK_API_URL may be http:// on this machine only; elsewhere use https://."
-        )
+    api = _address(get, "SLACK_API_URL", "https://slack.com/api/")
     api = api if api.endswith("/") else api + "/"
     if token is not None:  # one workspace; a client id beside it changes nothing
         return SlackSettings(token, secret, app, api)
     teams = frozenset((get("SLACK_TEAMS") or "").replace(",", " ").split())
     return SlackSettings("", secret, app, api, client or "", client_secret or "", teams)
+
+
+def _teams(get: Callable[[str], str | None]) -> TeamsSettings | None:
+    app, password = get("MICROSOFT_APP_ID"), get("MICROSOFT_APP_PASSWORD")
+    tenant, anonymous = get("MICROSOFT_APP_TENANT_ID"), get("SANDRAIL_TEAMS_ANONYMOUS")
+    if anonymous not in (None, "0", "1"):
+        raise SettingsError("SANDRAIL_TEAMS_ANONYMOUS is 1, or not set.")
+    if app is None and password is None and anonymous == "1":
+        return TeamsSettings("", "", tenant or "local")
+    if app is None and password is None and tenant is None:
+        return None
+    if app is None or password is None or tenant is None:
+        raise SettingsError(
+            "Set MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID, all three, "
+            "to serve Microsoft Teams."
+        )
+    if anonymous == "1":
+        raise SettingsError(
+            "SANDRAIL_TEAMS_ANONYMOUS is for emulators: unset it, or unset MICROSOFT_APP_ID."
+        )
+    for name, value in (("MICROSOFT_APP_ID", app), ("MICROSOFT_APP_TENANT_ID", tenant)):
+        if not re.fullmatch(GUID, value.lower()):
+            raise SettingsError(
+                f"{name} must be an id such as 00000000-0000-0000-0000-000000000000."
+            )
+    login = _address(get, "TO_CHANNEL_FROM_BOT_LOGIN_URL", TeamsSettings.login_url)
+    graph = _address(get, "MICROSOFT_GRAPH_URL", TeamsSettings.graph_url)
+    return TeamsSettings(
+        app.lower(),
+        password,
+        tenant.lower(),
+        _address(get, "TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL", TeamsSettings.openid_url),
+        get("TO_BOT_FROM_CHANNEL_TOKEN_ISSUER") or TeamsSettings.issuer,
+        login if login.endswith("/") else login + "/",
+        graph if graph.endswith("/") else graph + "/",
+    )
+
+
+def _address(get: Callable[[str], str | None], name: str, default: str) -> str:
+    """Another address of a platform than its own: for tests, emulators and government clouds."""
+    address = get(name) or default
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise SettingsError(f"{name} must be an address such as {default}.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingsError(f"{name} may be http:// on this machine only; elsewhere use https://.")
+    return address

@@ -54,3 +54,29 @@ def accounts_of(
         .order_by(_identities.c.seen_at, _identities.c.id)
     )
     return {row.person: row.user_id for row in rows}
+
+
+def named_accounts(
+    connection: Connection, surface: str, tenant: str, people: Iterable[str]
+) -> dict[str, tuple[str, str]]:
+    """Person → (account id, name) of those who have an account there; the last seen of several."""
+    rows = connection.execute(
+        select(_identities.c.person, _identities.c.user_id, _identities.c.name)
+        .where(_identities.c.surface == surface, _identities.c.tenant == tenant)
+        .where(_identities.c.person.in_(list(people)))
+        .order_by(_identities.c.seen_at, _identities.c.id)
+    )
+    return {row.person: (row.user_id, row.name) for row in rows}
+
+
+def of_tenant(
+    connection: Connection, surface: str, tenant: str, limit: int
+) -> list[tuple[str, str]]:
+    """(person, account id) of a tenant, the last seen first."""
+    rows = connection.execute(
+        select(_identities.c.person, _identities.c.user_id)
+        .where(_identities.c.surface == surface, _identities.c.tenant == tenant)
+        .order_by(_identities.c.seen_at.desc(), _identities.c.id.desc())
+        .limit(limit)
+    )
+    return [(row.person, row.user_id) for row in rows]

@@ -39,6 +39,9 @@ def check_command(
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         raise fail(f"{path} is not valid: {count}.") from None
     if as_json:
-        typer.echo(json.dumps({"valid": True, "hash": loaded.hash}))
+        doubts = list(loaded.policy.doubtful())
+        typer.echo(json.dumps({"valid": True, "hash": loaded.hash, "doubts": doubts}))
         return
     out.print(f"{path} is valid (policy {loaded.hash[:12]}).", markup=False)
+    for doubt in loaded.policy.doubtful():
+        out.print(f"But: {doubt}", markup=False, soft_wrap=True)

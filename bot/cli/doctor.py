@@ -43,6 +43,7 @@ def doctor_command(
             *_metrics(start),
             *_deliveries(start),
             *_slack(start),
+            *_teams(start),
         ]
     if as_json:
         typer.echo(json.dumps([vars(f) for f in findings], indent=1))
@@ -103,7 +104,9 @@ def _bill(start: Start) -> Iterator[Finding]:
 def _roles(start: Start) -> Iterator[Finding]:
     policy = start.loaded.policy
     staffed = {
-        role for role, members in policy.roles.items() if members.emails or members.slack_groups
+        role
+        for role, members in policy.roles.items()
+        if members.emails or members.slack_groups or members.entra_groups
     }
     for permission in PERMISSIONS:
         roles = roles_that_may(policy, permission)
@@ -116,7 +119,7 @@ def _roles(start: Start) -> Iterator[Finding]:
     empty = sorted(set(policy.roles) - staffed)
     if empty:
         yield Finding(
-            "warning", f"Roles without members: {', '.join(empty)}.", "Add e-mails or user groups."
+            "warning", f"Roles without members: {', '.join(empty)}.", "Add e-mails or groups."
         )
     known = {p.email for p in policy.people}
     for role, members in sorted(policy.roles.items()):
@@ -167,11 +170,26 @@ def _deliveries(start: Start) -> Iterator[Finding]:
 
 def _slack(start: Start) -> Iterator[Finding]:
     if start.settings.slack is None:
-        yield Finding("ok", "Slack is not set up; the local console is served instead.")
+        if start.settings.teams is None:
+            yield Finding(
+                "ok",
+                "Neither Slack nor Microsoft Teams is set up; the local console is served instead.",
+            )
         return
     from bot.slack.doctor import check_slack
 
     for state, what, mend in asyncio.run(
         check_slack(start.settings.slack, start.loaded, start.database)
+    ):
+        yield Finding(state, what, mend)
+
+
+def _teams(start: Start) -> Iterator[Finding]:
+    if start.settings.teams is None:
+        return
+    from bot.teams.doctor import check_teams
+
+    for state, what, mend in asyncio.run(
+        check_teams(start.settings.teams, start.loaded, start.database)
     ):
         yield Finding(state, what, mend)

@@ -47,11 +47,16 @@ def _serve(start: Start) -> None:
             _first_start(start, application.first_round)
 
         def tell(address: str) -> None:
-            if start.settings.slack is None:
-                out.print(f"\nThe console is at [bold]{address}[/bold]  (Ctrl-C stops it)")
-            else:
-                how = "Socket Mode" if start.settings.slack.app_token else f"{address}/slack/events"
-                out.print(f"\nSlack is served by {how}  (Ctrl-C stops it)")
+            slack, teams = start.settings.slack, start.settings.teams
+            stop = "  (Ctrl-C stops it)"
+            if slack is not None:
+                how = "Socket Mode" if slack.app_token else f"{address}/slack/events"
+                out.print(f"\nSlack is served by {how}{stop}")
+            if teams is not None:
+                who = ", without authentication, for an emulator" if teams.anonymous else ""
+                out.print(f"\nMicrosoft Teams is served by {address}/api/messages{who}{stop}")
+            if slack is None and teams is None:
+                out.print(f"\nThe console is at [bold]{address}[/bold]{stop}")
 
         try:
             asyncio.run(serve(application, port, tell))

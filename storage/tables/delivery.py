@@ -52,6 +52,7 @@ class MessageRef(SQLModel, table=True):
     """Where a message of ours stands in chat."""
 
     __tablename__ = "message_ref"
+    __table_args__ = (Index("ix_message_ref_message", "message_id"),)
 
     message_key: str = Field(primary_key=True)
     surface: str

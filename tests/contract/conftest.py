@@ -19,19 +19,20 @@ from storage.policy_file import LoadedPolicy
 from tests.conftest import Clock
 from tests.console.client import Client
 from tests.console.desk import Desk
-from tests.contract.seats import ConsoleSeat, Seat, SlackSeat
+from tests.contract.seats import ConsoleSeat, Seat, SlackSeat, TeamsSeat
 from tests.fakes.slack_hands import Hands
 from tests.fakes.slack_server import FakeSlack
+from tests.teams.house import house
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 
 
-@pytest.fixture(params=["console", "slack"])
+@pytest.fixture(params=["console", "slack", "teams"])
 async def seat(
     request: pytest.FixtureRequest, sqlite: Database, loaded: LoadedPolicy, clock: Clock
 ) -> AsyncIterator[Seat]:
     """A seat in front of one surface; each test of the contract runs on every surface."""
-    open_ = _console if request.param == "console" else _slack
+    open_ = {"console": _console, "slack": _slack, "teams": _teams}[request.param]
     async with AsyncExitStack() as stack:
         yield await open_(stack, sqlite, loaded, clock)
 
@@ -74,3 +75,9 @@ async def _slack(
     hands = Hands(fake, f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events", SECRET)
     stack.push_async_callback(hands.close)
     return SlackSeat(fake, hands, kernel, door)
+
+
+async def _teams(
+    stack: AsyncExitStack, database: Database, loaded: LoadedPolicy, clock: Clock
+) -> Seat:
+    return TeamsSeat(await stack.enter_async_context(house(database, loaded, clock)))

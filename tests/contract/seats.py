@@ -10,6 +10,8 @@ from bot.kernel import Kernel
 from tests.console.client import Client
 from tests.fakes.slack_hands import Hands
 from tests.fakes.slack_server import FakeSlack
+from tests.fakes.teams_cards import actions, card_of, inputs, walk
+from tests.teams.house import House
 
 
 class Seat(Protocol):
@@ -182,3 +184,79 @@ class SlackSeat:
 
     async def told(self) -> str:
         return json.dumps(self.slack.ephemerals[-1])
+
+
+class TeamsSeat:
+    def __init__(self, house: House) -> None:
+        self.house, self.kernel = house, house.kernel
+        self.last: Any = None
+        self.form: Any = None
+        self.heard: list[str] = []
+
+    def _root(self, channel: str) -> dict[str, Any]:
+        return self.house.fake.roots(self.house.channel(channel))[0]
+
+    async def roots(self, channel: str) -> list[str]:
+        return [read(m) for m in self.house.fake.roots(self.house.channel(channel))]
+
+    async def thread(self, channel: str) -> list[str]:
+        there = self.house.channel(channel)
+        return [read(m) for m in self.house.fake.thread(there, self._root(channel)["id"])]
+
+    async def _after(self, sent: Any) -> None:
+        assert sent.status == 200, sent.text
+        self.last = sent
+        await self.house.settle()
+
+    async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        user, there = self.house.users[who], self.house.channel(channel)
+        hands, root = self.house.hands, self._root(channel)
+        action = next(a for a in actions(hands.seen(user, root)) if a["title"] == label)
+        if action["type"] == "Action.ShowCard" and not choice:
+            choice = actions(action["card"])[0]["title"]  # the button asks once more
+        await self._after(await hands.press(user, there, root, label, choice or None))
+
+    async def fields(self) -> list[str]:
+        self.form = self.last
+        return [one["id"] for one in inputs(self.form.card())]
+
+    async def submit(self, who: str, **values: str) -> dict[str, str]:
+        sent = await self.house.hands.submit(self.house.users[who], self.form, values, force=True)
+        await self._after(sent)
+        if sent.json().get("task", {}).get("type") != "continue":
+            return {}
+        self.form = sent
+        return field_errors(sent.card())
+
+    async def command(self, who: str, typed: str) -> None:
+        chat = self.house.fake.personal_chat(self.house.users[who])
+        before = len(self.house.fake.messages(chat))
+        sent = await self.house.hands.mention(
+            self.house.users[who], self.house.team.id, typed.lstrip("/")
+        )
+        await self._after(sent)
+        self.heard = [read(m) for m in self.house.fake.messages(chat)[before:]]
+
+    async def told(self) -> str:
+        return self.last.told() or " ".join(self.heard)
+
+
+def read(message: dict[str, Any]) -> str:
+    """What a message in Teams says, the runs of a text joined as a client shows them."""
+    lines = []
+    for one in walk(card_of(message)):
+        if one.get("type") == "RichTextBlock":
+            lines.append("".join(run["text"] for run in one["inlines"]))
+        elif one.get("type") != "TextRun":
+            lines += [str(one[k]) for k in ("text", "title", "value", "altText") if one.get(k)]
+    return "\n".join(lines)
+
+
+def field_errors(card: dict[str, Any]) -> dict[str, str]:
+    """The sentence that stands under each input."""
+    found, field = {}, ""
+    for one in walk(card):
+        field = one.get("id", "") if str(one.get("type")).startswith("Input.") else field
+        if one.get("type") == "TextRun" and one.get("color") == "Attention" and field:
+            found[field] = one["text"]
+    return found
