@@ -20,6 +20,10 @@ _drawing = Lock()  # matplotlib's caches of fonts are not made for several threa
 _MONEY = re.compile(r"^([A-Z]{3})(?:\b(.*))?$")
 
 
+_EXPECTED = ("usual range", "expected", "actual")
+_BURN = ("80 % interval", "forecast", "spent")  # a budget's course, with its limit
+
+
 class _Colours(NamedTuple):
     paper: str
     ink: str
@@ -70,6 +74,7 @@ def _numbers(values: Sequence[float | None]) -> list[float]:
 def _lines(axes: Any, band: Band, colours: _Colours) -> None:
     days = list(band.days)
     observed = _numbers(band.observed)
+    words = _EXPECTED if band.limit is None else _BURN
     if any(v is not None for v in band.upper):
         axes.fill_between(
             days,
@@ -78,7 +83,7 @@ def _lines(axes: Any, band: Band, colours: _Colours) -> None:
             color=colours.band,
             alpha=0.55,
             linewidth=0,
-            label="usual range",
+            label=words[0],
         )
     if any(v is not None for v in band.expected):
         axes.plot(
@@ -87,9 +92,11 @@ def _lines(axes: Any, band: Band, colours: _Colours) -> None:
             color=colours.expected,
             linewidth=1.6,
             dashes=(4, 2.5),
-            label="expected",
+            label=words[1],
         )
-    axes.plot(days, observed, color=colours.observed, linewidth=1.9, label="actual", zorder=3)
+    axes.plot(days, observed, color=colours.observed, linewidth=1.9, label=words[2], zorder=3)
+    if band.limit is not None:
+        axes.axhline(band.limit, color=colours.anomalous, linewidth=1.4, label="budget", zorder=2)
     pairs = list(zip(days, observed, band.anomalous, band.incomplete, strict=True))
     marked = [(d, v) for d, v, anomalous, growing in pairs if anomalous and not growing]
     hollow = [(d, v, anomalous) for d, v, anomalous, growing in pairs if growing]
@@ -126,7 +133,7 @@ def _axes(axes: Any, band: Band, colours: _Colours) -> None:
     axes.grid(axis="y", color=colours.grid, linewidth=0.9)
     axes.set_axisbelow(True)
     axes.margins(x=0.015, y=0.12)
-    known = [v for v in (*band.observed, *band.lower, *band.upper) if v is not None]
+    known = [v for v in (*band.observed, *band.lower, *band.upper, band.limit) if v is not None]
     if known and min(known) >= 0 and min(known) < 0.6 * max(known):
         axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))

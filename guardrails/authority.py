@@ -7,16 +7,22 @@ from guardrails.policy.people import DEFAULT_PERMISSIONS, Permission, Role
 
 
 def roles_of(
-    policy: Policy, email: str | None, slack_groups: Iterable[str] = ()
+    policy: Policy,
+    email: str | None,
+    slack_groups: Iterable[str] = (),
+    entra_groups: Iterable[str] = (),
 ) -> frozenset[Role]:
-    """The roles that the policy gives to an e-mail and to the user groups (handles or ids) it is in."""
+    """The roles that the policy gives to an e-mail and to the groups it is in: Slack user groups by handle or
+    id, Entra groups by object id."""
     folded = (email or "").strip().lower()
-    groups = {g.lstrip("@").casefold() for g in slack_groups}
+    slack = {g.lstrip("@").casefold() for g in slack_groups}
+    entra = set(entra_groups)
     return frozenset(
         role
         for role, members in policy.roles.items()
         if (folded and folded in members.emails)
-        or any(g.lstrip("@").casefold() in groups for g in members.slack_groups)
+        or any(g.lstrip("@").casefold() in slack for g in members.slack_groups)
+        or not entra.isdisjoint(members.entra_groups)
     )
 
 

@@ -2,5 +2,16 @@
 
 from handlers import commands, home, later, spend
 from handlers.alerts import presses
+from handlers.overruns import ask, decide, in_review, silence
 
-__all__ = ["commands", "home", "later", "presses", "spend"]
+__all__ = [
+    "ask",
+    "commands",
+    "decide",
+    "home",
+    "in_review",
+    "later",
+    "presses",
+    "silence",
+    "spend",
+]

@@ -99,9 +99,12 @@ class Facts(_Said):
 
 
 class Items(_Said):
+    """``first`` is the number of the first item when a numbered list goes on from another message."""
+
     kind: Literal["items"] = "items"
     items: tuple[Text, ...]
     numbered: bool = False
+    first: int = 1
     title: str = ""
 
 
@@ -115,7 +118,10 @@ class Table(_Said):
 
 
 class Band(_Said):
-    """A series by day against its expected band; shown as a picture with ``alt`` as its words."""
+    """A series by day against its expected band; shown as a picture with ``alt`` as its words.
+
+    ``limit`` draws a line that should not be passed.
+    """
 
     kind: Literal["band"] = "band"
     title: str
@@ -128,6 +134,7 @@ class Band(_Said):
     upper: tuple[float | None, ...]
     anomalous: tuple[bool, ...]
     incomplete: tuple[bool, ...]
+    limit: float | None = None
 
 
 class Button(_Said):
@@ -335,3 +342,31 @@ REPLY: TypeAdapter[Done | Private | OpenForm | FieldErrors | Refused] = TypeAdap
 def said(sentence: str) -> Message:
     """A message that is one sentence."""
     return Message(summary=sentence, blocks=(Paragraph(text=text(sentence)),))
+
+
+def mentioned(message: Message) -> set[str]:
+    """The people whom a message mentions."""
+    texts: list[Text] = []
+    for block in message.blocks:
+        if isinstance(block, Paragraph | Small):
+            texts.append(block.text)
+        elif isinstance(block, Facts):
+            texts += [fact.value for fact in block.facts]
+        elif isinstance(block, Items):
+            texts += list(block.items)
+    return {s.person for words in texts for s in words if isinstance(s, Mention)}
+
+
+def spoken(reply: Done | Private | OpenForm | FieldErrors | Refused) -> Message | None:
+    """What a reply says privately; None when it says nothing."""
+    match reply:
+        case Done(note=note):
+            return said(note) if note.strip() else None
+        case Private(message=message):
+            return message
+        case Refused(sentence=sentence):
+            return said(sentence)
+        case FieldErrors(errors=errors):
+            return said(" ".join(errors.values()))
+        case OpenForm():
+            return None

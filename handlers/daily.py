@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
+from handlers.budgets.look import Looked, look
 from handlers.find_anomalies import find_anomalies
 from handlers.turn import Places, Turn
 from storage.bills.ingest import ingest
@@ -24,12 +25,14 @@ class Round:
 
     report: IngestReport
     published: Published
+    looked: Looked = field(default_factory=Looked)
 
     def __str__(self) -> str:
         did = self.published
         return (
             f"{_count(did.posted, 'new alert')}, {did.went_on} went on, {did.ended} ended, "
             f"{did.quiet} kept quiet"
+            + (f", {_count(self.looked.overruns, 'new overrun')}" if self.looked.overruns else "")
         )
 
 
@@ -48,7 +51,8 @@ def daily_round(
         found = find_anomalies(connection, loaded.policy, today)
     progress("Looking for anomalies", 1.0)
     published = database.transact(lambda c: publish(Turn(c, loaded, clock(), places), found))
-    done = Round(report, published)
+    looked = database.transact(lambda c: look(Turn(c, loaded, clock(), places)))
+    done = Round(report, published, looked)
     log.info("daily round as of %s: %s", words.day(today), done)
     return done
 

@@ -6,11 +6,14 @@ from decimal import Decimal
 
 from guardrails.alerts import words
 from guardrails.authority import may
+from guardrails.budgets import tightest
 from guardrails.money import Money
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from handlers.alerts.message import controls_of
 from handlers.alerts.record import found_of
+from handlers.budgets import message as budget_words
+from handlers.budgets.standing import inside
 from handlers.conversation import (
     Block,
     Code,
@@ -25,9 +28,11 @@ from handlers.conversation import (
     Strong,
     text,
 )
+from handlers.overruns.message import controls_of as overrun_controls
+from handlers.overruns.message import rung_of, state_line
 from handlers.router import command, home
 from handlers.turn import Turn
-from storage import anomalies, spend
+from storage import anomalies, overruns, spend
 
 DAYS = 30
 EXPERIMENTS = 8
@@ -69,8 +74,8 @@ def _waiting(turn: Turn, it: Interaction) -> list[Block]:
         or any(p.email == it.actor.person and p.team == name for p in turn.policy.people)
     ]
     rows = anomalies.waiting_for(turn.connection, it.actor.person, mine)
-    blocks: list[Block] = [Heading(text="Waiting for me")]
-    if not rows:
+    blocks: list[Block] = [Heading(text="Waiting for me"), *_decisions(turn, it)]
+    if not rows and len(blocks) == 1:
         blocks.append(Paragraph(text=text("Nothing. All that is yours is inside its band.")))
         return blocks
     acts = may(turn.policy, "anomaly.triage", it.actor.roles)
@@ -92,6 +97,31 @@ def _waiting(turn: Turn, it: Interaction) -> list[Block]:
         blocks.append(
             Small(text=text(f"and {len(rows) - WAITING} more: ", Code(text="/spend alerts")))
         )
+    return blocks
+
+
+def _decisions(turn: Turn, it: Interaction) -> list[Block]:
+    """The overruns that the one who looks may decide now, the earliest due first, with their buttons."""
+    if not may(turn.policy, "overrun.decide", it.actor.roles):
+        return []
+    blocks: list[Block] = []
+    for row in overruns.waiting(turn.connection):
+        rung = rung_of(turn.policy, row)
+        interested = it.actor.person in (row.asked_by, row.owner)
+        if it.actor.roles.isdisjoint(rung.roles) or (interested and not rung.self_approval):
+            continue
+        agreed = overruns.agreements(turn.connection, row)
+        if any(a.person == it.actor.person for a, _ in agreed):
+            continue
+        amount = Money.from_micros(row.amount_micros, turn.policy.workspace.currency)
+        said = text(
+            Strong(text=f"Overrun of {row.budget}: {amount}"),
+            f", forecast {row.facts['forecast']}. ",
+            *state_line(turn.policy, row, agreed),
+        )
+        blocks += [Paragraph(text=said), Controls(controls=overrun_controls(turn.policy, row))]
+        if len(blocks) >= 2 * WAITING:
+            break
     return blocks
 
 
@@ -133,9 +163,14 @@ def _experiments(turn: Turn, it: Interaction) -> list[Block]:
                 )
             )
         )
+        first = tightest(inside(turn, "experiment", name)) if turn.policy.budgets else None
+        if first is not None:
+            said = f"{first.budget.name}: {budget_words.line(first, currency)}"
+            blocks.append(Small(text=text(said)))
     if len(ordered) > EXPERIMENTS:
         blocks.append(Small(text=text(f"and {len(ordered) - EXPERIMENTS} smaller ones")))
-    blocks.append(Small(text=text("Budgets are not set up yet, so no runway is shown.")))
+    if not turn.policy.budgets:
+        blocks.append(Small(text=text("No budget is set, so no runway is shown.")))
     return blocks
 
 

@@ -4,20 +4,27 @@ from datetime import timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.budgets import tightest
 from guardrails.money import Money
 from guardrails.periods import Period, PeriodError, read_period
 from guardrails.policy.bills import Dimension
+from guardrails.policy.budgets import Budget
 from guardrails.suggest import did_you_mean
 from handlers.alerts.record import found_of
+from handlers.budgets import message as budget_words
+from handlers.budgets.standing import find_budget, history, inside, standing, standings
 from handlers.conversation import (
     Block,
+    Button,
     Code,
+    Controls,
     Fact,
     Facts,
     Heading,
     Interaction,
     Items,
     Message,
+    Paragraph,
     Private,
     Small,
     Strong,
@@ -138,6 +145,9 @@ def _overview(turn: Turn, period: Period) -> Message:
 
 
 def _of(turn: Turn, name: str, period: Period) -> Message:
+    budget = find_budget(turn, name.casefold())
+    if budget is not None:
+        return _of_budget(turn, budget)
     dimension, value = _resolve(turn, name)
     currency = turn.policy.workspace.currency
     part: Dimension = "workload" if dimension == "experiment" else "experiment"
@@ -160,6 +170,7 @@ def _of(turn: Turn, name: str, period: Period) -> Message:
                 Fact(label="A day", value=text(str(daily))),
             )
         ),
+        *_against_budgets(turn, dimension, value),
         Table(
             header=(part.capitalize(), "Spend", "Share"),
             rows=tuple(
@@ -168,6 +179,73 @@ def _of(turn: Turn, name: str, period: Period) -> Message:
             ),
             align="lrr",
         ),
+    ]
+    return Message(summary=title, blocks=tuple(blocks))
+
+
+def _against_budgets(turn: Turn, dimension: Dimension, value: str) -> list[Block]:
+    """Where it stands against the budgets that it spends of, the tightest first and whole."""
+    around = inside(turn, dimension, value)
+    first = tightest(around)
+    if first is None:
+        return [Small(text=text("No budget is set for it, so there is no runway or checkpoint."))]
+    currency = turn.policy.workspace.currency
+    blocks: list[Block] = [
+        Paragraph(text=text("Its tightest budget is ", Strong(text=first.budget.name), ".")),
+        budget_words.facts(turn.policy, first, turn.today),
+    ]
+    others = [s for s in around if s is not first]
+    if others:
+        lines = tuple(
+            text(Strong(text=s.budget.name), f" {budget_words.line(s, currency)}") for s in others
+        )
+        blocks.append(Items(title="It also spends of", items=lines))
+    return blocks
+
+
+@command("spend budgets", permission="spend.read", does="where every budget stands")
+def show_budgets(turn: Turn, it: Interaction) -> Private:
+    """All budgets of today, the tightest first."""
+    if it.inputs.get("text", "").strip():
+        raise Unreadable("/spend budgets takes no words; one of them is shown by /spend NAME.")
+    found = sorted(standings(turn), key=lambda s: s.room / s.limit if s.limit else s.room)
+    if not found:
+        sentence = "No budget is set. The FinOps owner adds budgets to the policy, under budgets."
+        return Private(message=Message(summary=sentence, blocks=(Small(text=text(sentence)),)))
+    currency = turn.policy.workspace.currency
+    rows = tuple(
+        (
+            s.budget.name,
+            budget_words.spent(s, currency),
+            budget_words.share(s.forecast_share),
+            budget_words.money(s.limit, currency),
+            words.day(s.burn.exhausted_on) if s.burn.exhausted_on else "–",
+        )
+        for s in found
+    )
+    title = "1 budget" if len(rows) == 1 else f"{len(rows)} budgets"
+    header = ("Budget", "Spent", "Forecast", "Limit", "Ends")
+    blocks: list[Block] = [
+        Heading(text=title),
+        Table(header=header, rows=rows, align="lrrrl"),
+        Small(text=text("More than one has: ", Code(text="/spend overrun NAME"))),
+    ]
+    return Private(message=Message(summary=title, blocks=tuple(blocks)))
+
+
+def _of_budget(turn: Turn, budget: Budget) -> Message:
+    s = standing(turn, budget)
+    if s is None:
+        return _nothing(turn, Period(turn.today - timedelta(days=1), turn.today))
+    title = f"Budget {budget.name}: {budget_words.line(s, turn.policy.workspace.currency)}"
+    ask = Button(label="Ask for more…", action="overrun.ask", subject=budget.name, opens_form=True)
+    through = s.burn.through or s.span.first
+    blocks: list[Block] = [
+        Heading(text=f"Budget {budget.name}"),
+        budget_words.facts(turn.policy, s, turn.today),
+        budget_words.burn_chart(turn.policy, s, history(turn, budget, s.span, through)),
+        Small(text=text(f"The budget is of {budget.scope}.")),
+        Controls(controls=(ask,)),
     ]
     return Message(summary=title, blocks=tuple(blocks))
 

@@ -1,9 +1,11 @@
 """What is watched, how sensitive it is, and who hears of it."""
 
+import re
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from guardrails.policy.base import Name, Section
 
@@ -14,6 +16,25 @@ SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 Stage = Literal["exploration", "pilot", "scaled", "production"]
 
 
+_TEAMS_ID = re.compile(r"19:[A-Za-z0-9_.-]+@thread\.[a-z0-9]+")
+
+
+def _teams_channel(value: str) -> str:
+    """The channel's id in Teams, also from the link to it."""
+    link = urlsplit(value.strip())
+    parts = link.path.split("/")
+    if link.scheme == "https" and (link.hostname or "").startswith("teams."):
+        value = unquote(parts[3]) if parts[1:3] == ["l", "channel"] and len(parts) > 3 else ""
+    if not _TEAMS_ID.fullmatch(value.strip()):
+        raise ValueError(
+            "must be what Get link to channel gives in Teams, or the id in it: 19:…@thread.tacv2"
+        )
+    return value.strip()
+
+
+TeamsChannel = Annotated[str, AfterValidator(_teams_channel)]
+
+
 class Channel(Section):
     """One channel and where it is on each platform; the console shows it by its name."""
 
@@ -21,6 +42,10 @@ class Channel(Section):
         default=None,
         pattern=r"^([TE][A-Z0-9]{2,}/)?(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{6,})$",
         description="C0123ABCD or #name, in the first workspace; T0123ABCD/#name in another",
+    )
+    teams: TeamsChannel | None = Field(
+        default=None,
+        description="the link that Get link to channel gives, or the id in it: 19:…@thread.tacv2",
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from babel.numbers import is_currency
 from pydantic import AfterValidator, Field
@@ -19,15 +19,12 @@ from guardrails.policy.alerts import (
 )
 from guardrails.policy.base import Name, Section
 from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, TagKey
+from guardrails.policy.budgets import Budget, Nudges
+from guardrails.policy.ladder import Ladder
 from guardrails.policy.people import Members, Permission, Person, Role, Team
-from guardrails.policy.timing import Sample, Schedule
+from guardrails.policy.timing import Sample, Schedule, WorkingHours
+from guardrails.policy.zones import Country, TimeZone
 from guardrails.suggest import did_you_mean
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError(f"is not a time zone{did_you_mean(value, available_timezones())}")
-    return value
 
 
 def _currency(value: str) -> str:
@@ -43,7 +40,11 @@ class Workspace(Section):
     """The company: its name, its clock, its currency."""
 
     name: Name
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
+    working_hours: WorkingHours = WorkingHours()
+    holidays: Country | None = Field(
+        default=None, description="a country, or a part of one: DE, DE-BY, US-CA"
+    )
     currency: Currency = "USD"
     rates: dict[Currency, Annotated[Decimal, Field(gt=0)]] = Field(
         default_factory=dict, description="what one unit of another currency is in the workspace's"
@@ -72,6 +73,9 @@ class Policy(Section):
     alerts: Alerts
     detection: Detection = Detection()
     watch: Watch = Watch()
+    budgets: tuple[Budget, ...] = ()
+    nudges: Nudges = Nudges()
+    ladder: Ladder = Ladder()
     schedule: Schedule = Schedule()
     sample: Sample | None = None
     runbooks: dict[Signal, Runbook] = Field(default_factory=dict)
@@ -120,11 +124,52 @@ class Policy(Section):
         for signal in SIGNALS:
             if signal in self.detection.signals and signal not in self.runbooks and self.runbooks:
                 yield ("runbooks",), f"no runbook for the signal {signal}, which is watched"
+        yield from self._budgets(channels)
+        for keys, sentence in self.ladder.wrong():
+            yield ("ladder", *keys), sentence
         if self.workspace.currency in self.workspace.rates:
             yield (
                 ("workspace", "rates", self.workspace.currency),
                 "the workspace's own currency needs no rate",
             )
+
+    def _budgets(self, channels: list[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        names = [b.name for b in self.budgets]
+        for i, budget in enumerate(self.budgets):
+            if names.index(budget.name) != i:
+                yield ("budgets", i, "name"), f"two budgets are called {budget.name}"
+            if budget.channel is not None:
+                yield from self._channel(("budgets", i, "channel"), budget.channel, channels)
+            known = {self.workspace.currency, *self.workspace.rates}
+            if budget.currency is not None and budget.currency not in known:
+                yield (
+                    ("budgets", i, "currency"),
+                    f"workspace.rates has no rate for {budget.currency}",
+                )
+        for basis, number, nudge in self.nudges.all():
+            for j, name in enumerate(nudge.to):
+                yield from self._channel(
+                    ("nudges", basis, number, "to", j), name, [*channels, "team"]
+                )
+
+    def staffed(self) -> frozenset[Role]:
+        """The roles that somebody has: by name, or by a group whose members are elsewhere."""
+        return frozenset(
+            role
+            for role, members in self.roles.items()
+            if members.emails or members.slack_groups or members.entra_groups
+        )
+
+    def doubtful(self) -> Iterator[str]:
+        """What is allowed but hardly meant, a sentence each."""
+        staffed = self.staffed()
+        for rung in self.ladder.rungs if self.budgets else ():
+            missing = sorted(set(rung.roles) - staffed)
+            if missing and (rung.all_of or len(missing) == len(rung.roles)):
+                yield (
+                    f"Nobody has the role {' or '.join(missing)}, so the rung {rung.name} of the ladder "
+                    "is passed over and the next one decides."
+                )
 
     @staticmethod
     def _channel(

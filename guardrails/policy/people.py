@@ -1,10 +1,11 @@
 """Who people are: the directory, roles, and what roles may do."""
 
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from guardrails.policy.base import Email, Name, Section
+from guardrails.policy.zones import Country, TimeZone
 
 Role = Literal["engineer", "lead", "product", "finance", "executive", "finops", "operator"]
 ROLES: tuple[Role, ...] = (
@@ -18,14 +19,17 @@ ROLES: tuple[Role, ...] = (
 )
 
 #: What a handler may demand of the person who presses. A handler declares one.
-Permission = Literal["read", "anomaly.triage", "anomaly.expect", "anomaly.close", "spend.read"]
-PERMISSIONS: tuple[Permission, ...] = (
+Permission = Literal[
     "read",
     "anomaly.triage",
     "anomaly.expect",
     "anomaly.close",
     "spend.read",
-)
+    "overrun.ask",
+    "overrun.decide",
+    "overrun.halt",
+]
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _DOERS: tuple[Role, ...] = ("engineer", "lead", "product", "finance", "finops", "operator")
 DEFAULT_PERMISSIONS: dict[Permission, tuple[Role, ...]] = {
@@ -34,7 +38,16 @@ DEFAULT_PERMISSIONS: dict[Permission, tuple[Role, ...]] = {
     "anomaly.triage": _DOERS,
     "anomaly.expect": _DOERS,
     "anomaly.close": _DOERS,
+    "overrun.ask": _DOERS,
+    # Who decides is the ladder's business; this only says who may press at all.
+    "overrun.decide": ("engineer", "lead", "product", "finance", "executive", "finops"),
+    "overrun.halt": ("lead", "product", "finance", "executive", "finops", "operator"),
 }
+
+
+GUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+#: The object id of a Microsoft Entra group.
+EntraGroup = Annotated[str, StringConstraints(to_lower=True, pattern=GUID)]
 
 
 class Person(Section):
@@ -46,13 +59,21 @@ class Person(Section):
     slack: str | None = Field(
         default=None, pattern=r"^[UW][A-Z0-9]{5,}$", description="Slack user id, if e-mails differ"
     )
+    time_zone: TimeZone | None = Field(default=None, description="the workspace's when not given")
+    holidays: Country | None = Field(default=None, description="the workspace's when not given")
+    teams: str | None = Field(
+        default=None,
+        pattern=GUID,
+        description="Entra object id in lower case, if e-mails differ",
+    )
 
 
 class Members(Section):
-    """Who has a role: by e-mail, by Slack user group (handle or id)."""
+    """Who has a role: by e-mail, by Slack user group (handle or id), by Entra group (object id)."""
 
     emails: tuple[Email, ...] = ()
     slack_groups: tuple[Name, ...] = ()
+    entra_groups: tuple[EntraGroup, ...] = ()
 
 
 class Team(Section):

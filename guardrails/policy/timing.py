@@ -1,9 +1,9 @@
 """When things happen, and the demo's own bill."""
 
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from guardrails.policy.base import Section
 
@@ -17,6 +17,22 @@ def _local_time(value: str) -> str:
 
 
 LocalTime = Annotated[str, AfterValidator(_local_time), Field(pattern=r"^\d\d:\d\d$")]
+
+
+class WorkingHours(Section):
+    """When people work, in their own zone; due times count only these hours."""
+
+    start: LocalTime = Field(default="09:00", alias="from")
+    end: LocalTime = Field(default="17:00", alias="to")
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        default=("mon", "tue", "wed", "thu", "fri"), min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "WorkingHours":
+        if time.fromisoformat(self.end) <= time.fromisoformat(self.start):
+            raise ValueError("must end later on the same day than it begins")
+        return self
 
 
 class Schedule(Section):

@@ -2,8 +2,29 @@
 
 from sqlmodel import SQLModel
 
-from storage.tables import alerts, audit, delivery, installations, people, spend, timing
+from storage.tables import (
+    alerts,
+    audit,
+    budgets,
+    delivery,
+    installations,
+    people,
+    spend,
+    teams,
+    timing,
+)
 
 METADATA = SQLModel.metadata
 
-__all__ = ["METADATA", "alerts", "audit", "delivery", "installations", "people", "spend", "timing"]
+__all__ = [
+    "METADATA",
+    "alerts",
+    "audit",
+    "budgets",
+    "delivery",
+    "installations",
+    "people",
+    "spend",
+    "teams",
+    "timing",
+]

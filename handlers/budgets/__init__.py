@@ -1,0 +1,1 @@
+"""Budgets: where each stands, who hears of it, when an overrun begins."""

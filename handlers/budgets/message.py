@@ -1,0 +1,175 @@
+"""How a budget's standing is said: the same facts in a nudge, on an overrun's card and in /spend."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.budgets import Crossed, Standing, checkpoint
+from guardrails.burn import Spent
+from guardrails.money import Money
+from guardrails.policy.model import Policy
+from handlers.conversation import (
+    Band,
+    Block,
+    Button,
+    Controls,
+    Fact,
+    Facts,
+    Heading,
+    Mention,
+    Message,
+    Paragraph,
+    Small,
+    Tone,
+    text,
+)
+
+
+def facts(policy: Policy, s: Standing, today: date) -> Facts:
+    """Spent, forecast, runway, checkpoint, and what the last change did."""
+    currency = policy.workspace.currency
+    said = [
+        Fact(label="Budget", value=text(f"{money(s.limit, currency)} for {period(s)}")),
+        Fact(label="Spent", value=text(spent(s, currency))),
+        Fact(label="Forecast", value=text(forecast(s, currency))),
+        Fact(label="A day now", value=text(money(s.burn.rate, currency))),
+        Fact(label="Runway", value=text(runway(s))),
+        Fact(label="Next checkpoint", value=text(words.day(checkpoint(policy.nudges, s, today)))),
+    ]
+    if s.burn.change is not None:
+        change = s.burn.change
+        said.append(
+            Fact(
+                label=f"Changed on {words.day(change.on)}",
+                value=text(
+                    f"{money(change.before, currency)} → {money(change.after, currency)} a day"
+                ),
+            )
+        )
+    return Facts(facts=tuple(said))
+
+
+def nudge_message(
+    policy: Policy, s: Standing, reached: Crossed, people: tuple[Mention, ...], today: date
+) -> Message:
+    """That a share of the budget has been reached, and when the rest will be gone."""
+    title = f"Budget {s.budget.name}: {said_share(s, reached)}"
+    blocks: list[Block] = [Heading(text=title)]
+    if people:
+        blocks.append(Paragraph(text=text("For ", *_listed(people), ".")))
+    blocks.append(facts(policy, s, today))
+    blocks.append(Small(text=text(f"The budget is of {s.budget.scope}.")))
+    ask = Button(
+        label="Ask for more…", action="overrun.ask", subject=s.budget.name, opens_form=True
+    )
+    blocks.append(Controls(controls=(ask,)))
+    tone: Tone = "neutral" if reached.nudge.at < 75 else "warning"
+    return Message(
+        summary=f"{title}. {runway(s)}",
+        blocks=tuple(blocks),
+        tone="critical" if reached.nudge.at >= 100 else tone,
+    )
+
+
+def said_share(s: Standing, reached: Crossed) -> str:
+    """``76 % is spent with 9 days to go``, ``the forecast is 112 % of it``."""
+    if reached.basis == "forecast":
+        return f"the forecast is {share(s.forecast_share)} of it"
+    left = (s.span.last - (s.burn.through or s.span.first)).days
+    return f"{share(s.spent_share)} is spent with {words.days(max(left, 0))} to go"
+
+
+def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
+    """Spend so far, the forecast with its interval, and the budget's line; all cumulative."""
+    currency = policy.workspace.currency
+    days: list[date] = []
+    observed: list[float | None] = []
+    total = Decimal(0)
+    for i, amount in enumerate(spent_days.days):
+        day = spent_days.first + timedelta(days=i)
+        if s.span.first <= day <= s.span.last:
+            total += amount
+            days.append(day)
+            observed.append(float(total))
+    past = len(days)
+    ahead = [p for p in s.burn.by_day if p[0] not in set(days)]
+    none: list[float | None] = [None] * past
+    if past and ahead:
+        none[-1] = float(total)  # the forecast begins where the spend ends
+    return Band(
+        title=f"Burn of {s.budget.name}",
+        alt=(
+            f"Spend of {s.budget.name} in {period(s)}: {spent(s, currency)}; "
+            f"forecast {forecast(s, currency)}; budget {money(s.limit, currency)}."
+        ),
+        unit=f"{currency} so far",
+        days=(*days, *(p[0] for p in ahead)),
+        observed=(*observed, *(None for _ in ahead)),
+        expected=(*none, *(float(p[1]) for p in ahead)),
+        lower=(*none, *(float(p[2]) for p in ahead)),
+        upper=(*none, *(float(p[3]) for p in ahead)),
+        anomalous=(False,) * (past + len(ahead)),
+        incomplete=(False,) * (past + len(ahead)),
+        limit=float(s.limit),
+    )
+
+
+def line(s: Standing, currency: str) -> str:
+    """A budget in a line: ``$7,600 of $10,000 (76 %) for November 2026, forecast 112 %. It ends on …``."""
+    return (
+        f"{money(s.burn.spent, currency)} of {money(s.limit, currency)} ({share(s.spent_share)}) "
+        f"for {period(s)}, forecast {share(s.forecast_share)}. {runway(s)}"
+    )
+
+
+def spent(s: Standing, currency: str) -> str:
+    """``$7,600 (76 %)``."""
+    return f"{money(s.burn.spent, currency)} ({share(s.spent_share)})"
+
+
+def forecast(s: Standing, currency: str) -> str:
+    """``$11,200 (112 %), $10,400 to $12,300``."""
+    b = s.burn
+    if b.through is not None and b.through >= s.span.last:
+        return f"{money(b.forecast, currency)}, the period is over"
+    return (
+        f"{money(b.forecast, currency)} ({share(s.forecast_share)}), "
+        f"{money(b.lower, currency)} to {money(b.upper, currency)}"
+    )
+
+
+def runway(s: Standing) -> str:
+    """``ends on Fri 27 Nov, in 4 days``, ``lasts to the end of the month``."""
+    b = s.burn
+    if b.runway_days == 0:
+        return "It is used up."
+    if b.exhausted_on is not None and b.exhausted_on <= s.span.last and b.runway_days is not None:
+        return f"It ends on {words.day(b.exhausted_on)}, in {words.days(b.runway_days)}."
+    return "It lasts to the end of the period."
+
+
+def period(s: Standing) -> str:
+    """``November 2026``, ``Q4 2026``, ``1 Nov to 15 Dec``."""
+    if s.budget.period == "month":
+        return f"{s.span.first:%B %Y}"
+    if s.budget.period == "quarter":
+        year, _, quarter = s.span.key.partition("-")
+        return f"{quarter} {year}"
+    return f"{words.day(s.span.first)} to {words.day(s.span.last)}"
+
+
+def share(value: Decimal) -> str:
+    """``76 %``."""
+    return words.percent(float(value))
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """``$7,600``."""
+    return str(Money(amount, currency))
+
+
+def _listed(people: tuple[Mention, ...]) -> list[Mention | str]:
+    listed: list[Mention | str] = []
+    for i, person in enumerate(people):
+        listed += [person] if i == 0 else [", ", person]
+    return listed

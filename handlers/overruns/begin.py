@@ -1,0 +1,117 @@
+"""How an overrun begins: when a budget is beyond its limit, or when somebody asks; placed, posted, watched."""
+
+import secrets
+from datetime import date
+from decimal import Decimal
+
+from guardrails.budgets import Standing
+from guardrails.money import MICROS, Money
+from handlers.budgets.standing import allocation, channel_of
+from handlers.overruns.ending import BUDGETS
+from handlers.overruns.facts import facts_of, over_of, rounded
+from handlers.overruns.follow import follow
+from handlers.overruns.message import key_of, overrun_message
+from handlers.overruns.placing import Case, placed
+from handlers.overruns.showing import read
+from handlers.overruns.watch import announce, start_clock
+from handlers.turn import Turn
+from storage import overruns
+from storage.overruns import OverrunRow
+
+WORSE = Decimal("1.25")  # beyond this what was declined is asked again
+
+
+def begin_or_follow(turn: Turn, s: Standing) -> int:
+    """Begins an overrun of a budget that is beyond its limit, or follows the one that waits. Returns 1 for a
+    new one."""
+    row = overruns.waiting_of(turn.connection, s.budget.name, s.span.key)
+    if row is not None:
+        follow(turn, row, s)
+        return 0
+    least = s.limit * turn.policy.ladder.least_percent / 100
+    amount = rounded(s.over)
+    if not s.is_over or s.over <= least or amount <= _refused(turn, s) * WORSE:
+        return 0
+    kind = "actual" if s.burn.spent > s.limit else "forecast"
+    begin(turn, s, kind=kind, amount=amount, until=s.span.last)
+    return 1
+
+
+def _refused(turn: Turn, s: Standing) -> Decimal:
+    """How much beyond the limit has been decided not to be granted in this period, as far as that still holds.
+
+    What counts is how far it was beyond the limit when it was decided, not what was asked for: a request for ten
+    times as much that is declined must not keep the bot quiet. What was granted for a time that is over, a bridge for
+    example, is asked anew.
+    """
+    last = overruns.last_of(turn.connection, s.budget.name, s.span.key)
+    if last is None or (last.granted_micros and last.until < turn.today):
+        return Decimal(0)
+    return max(over_of(last) - Decimal(last.granted_micros) / MICROS, Decimal(0))
+
+
+def begin(
+    turn: Turn,
+    s: Standing,
+    *,
+    kind: str,
+    amount: Decimal,
+    until: date,
+    why: str = "",
+    value: str = "",
+    asked_by: str = "",
+    asked_name: str = "",
+    anomaly_id: str | None = None,
+) -> OverrunRow | None:
+    """Records, places and posts an overrun. None when the budget's period has one that waits."""
+    mine = allocation(turn, s.budget)
+    case = Case(s.budget.name, s.span.key, amount, mine.get("stage", ""), mine.get("workload", ""))
+    where = placed(turn, case)
+    overrun_id = secrets.token_urlsafe(9)
+    added = overruns.add(
+        turn.connection,
+        id=overrun_id,
+        budget=s.budget.name,
+        period=s.span.key,
+        kind=kind,
+        state="open",
+        version=1,
+        revision=1,
+        amount_micros=Money(amount, turn.policy.workspace.currency).micros,
+        until=until,
+        why=why,
+        value=value,
+        asked_by=asked_by,
+        asked_name=asked_name,
+        owner=s.budget.owner or (mine["owner"] if "@" in mine.get("owner", "") else ""),
+        channel=channel_of(turn, s.budget),
+        rung=where.index,
+        rung_name=where.rung.name,
+        facts=facts_of(turn, s, mine, where.why),
+        anomaly_id=anomaly_id,
+        opened_at=turn.now,
+        placed_at=turn.now,
+        due_at=turn.now,
+        decided_by="",
+        decided_name="",
+        granted_micros=0,
+        reason="",
+        policy_hash=turn.loaded.hash,
+    )
+    if not added:
+        return None
+    turn.audit(
+        asked_by or BUDGETS,
+        "overrun.opened",
+        key_of(overrun_id),
+        why or kind,
+        budget=s.budget.name,
+        period=s.span.key,
+        amount=str(amount),
+        currency=turn.policy.workspace.currency,
+        rung=where.rung.name,
+    )
+    row = start_clock(turn, read(turn, overrun_id), where)
+    turn.post(row.channel, key_of(row.id), overrun_message(turn.policy, row, ()))
+    announce(turn, row)
+    return row

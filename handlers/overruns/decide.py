@@ -1,0 +1,272 @@
+"""What the buttons of an overrun do. Person, role, state, amount and policy are those of the click."""
+
+from decimal import Decimal
+
+from guardrails.authority import may
+from guardrails.ladder import Placed, Verdict, approve, may_decline, who_decides
+from guardrails.money import MICROS, Money
+from handlers.budgets.standing import find_budget
+from handlers.conversation import Done, Form, Interaction, OpenForm, TextField, text
+from handlers.overruns.ending import close, gone, grant
+from handlers.overruns.message import key_of, outcome, step_of
+from handlers.overruns.placing import case_of, placed
+from handlers.overruns.review import announce_review, call_review, show_case
+from handlers.overruns.showing import read, show, tell
+from handlers.overruns.watch import watch
+from handlers.refusals import AlreadyDecided, FieldsRefused, NotAllowed, NotFound, Stale
+from handlers.router import press, submission
+from handlers.turn import Turn
+from storage import overruns
+from storage.overruns import WAITING, OverrunRow
+
+
+@press("overrun.approve", permission="overrun.decide")
+def press_approve(turn: Turn, it: Interaction) -> Done:
+    """Agrees to the whole amount; grants it when nobody else has to agree."""
+    row = waiting_row(turn, it)
+    return _agree(turn, it, row, Decimal(row.amount_micros) / MICROS)
+
+
+@press("overrun.approve-less", permission="overrun.decide")
+def press_less(turn: Turn, it: Interaction) -> OpenForm:
+    """Opens the form: how much."""
+    row = waiting_row(turn, it)
+    asked = Money.from_micros(row.amount_micros, turn.policy.workspace.currency)
+    return OpenForm(
+        form=Form(
+            action="overrun.approve-less",
+            subject=row.id,
+            version=row.revision,
+            title="Approve less",
+            intro=text(
+                f"{asked} are asked for {row.budget}. A smaller amount may be yours to decide."
+            ),
+            fields=(
+                TextField(name="amount", label="How much", hint="such as 1,200", max_length=30),
+                TextField(name="why", label="Why", required=False, max_length=300),
+            ),
+            submit="Approve",
+        )
+    )
+
+
+@submission("overrun.approve-less", permission="overrun.decide")
+def approve_less(turn: Turn, it: Interaction) -> Done:
+    """Agrees to a smaller amount: earlier agreements were to another one and no longer count."""
+    row = waiting_row(turn, it)
+    currency = turn.policy.workspace.currency
+    asked = Money.from_micros(row.amount_micros, currency)
+    amount = read_amount(it.inputs.get("amount", ""), currency)
+    if amount >= asked:
+        sentence = f"Say less than the {asked} that are asked, or press Approve."
+        raise FieldsRefused({"amount": sentence})
+    return _agree(turn, it, row, amount.amount, it.inputs.get("why", "").strip())
+
+
+# Who asked may take it back without being one of those who decide: `_declines` says who may.
+@press("overrun.decline", permission="read")
+def press_decline(turn: Turn, it: Interaction) -> OpenForm:
+    """Opens the form: why."""
+    _declines(turn, it, waiting_row(turn, it))
+    return _why_form(turn, it, "overrun.decline", "Decline", "Decline")
+
+
+@submission("overrun.decline", permission="read")
+def decline(turn: Turn, it: Interaction) -> Done:
+    """Nothing is granted; whoever asked learns why. Whoever asked takes it back the same way."""
+    row = waiting_row(turn, it)
+    _close(turn, it, row, _declines(turn, it, row), _why(it))
+    return Done()
+
+
+@press("overrun.halt", permission="overrun.halt")
+def press_halt(turn: Turn, it: Interaction) -> OpenForm:
+    """Opens the form: why."""
+    return _why_form(turn, it, "overrun.halt", "Halt the spend", "Halt")
+
+
+@submission("overrun.halt", permission="overrun.halt")
+def halt(turn: Turn, it: Interaction) -> Done:
+    """Nothing is granted and the spend has to stop: the owner is told to stop it."""
+    row = waiting_row(turn, it)
+    _close(turn, it, row, "halted", _why(it))
+    return Done()
+
+
+@press("overrun.review", permission="overrun.decide")
+def ask_review(turn: Turn, it: Interaction) -> Done:
+    """Calls the joint review although the amount would not need one."""
+    row = waiting_row(turn, it)
+    if row.state == "review":
+        raise AlreadyDecided("It is in joint review already; its thread says until when.")
+    rungs = turn.policy.ladder.rungs
+    now = step_of(turn.policy, row)
+    least = next((i for i, r in enumerate(rungs) if r.review and i >= now), len(rungs) - 1)
+    where = placed(turn, case_of(row), least)
+    overruns.change(turn.connection, row, rung=where.index, rung_name=where.rung.name)
+    turn.audit(who(it), "overrun.review-asked", key_of(row.id), rung=where.rung.name)
+    row = watch(turn, read(turn, row.id), where)
+    if row.state != "review":  # the policy has no rung with a review
+        row = call_review(turn, row)
+        show(turn, row.id)
+        announce_review(turn, row)
+    tell(turn, row, f"review-{row.version}", f"{it.actor.name} asked for a joint review.")
+    return Done()
+
+
+# --- what presses share ---------------------------------------------------------------------------
+
+
+def waiting_row(turn: Turn, it: Interaction) -> OverrunRow:
+    """The overrun that is pressed, locked. Raises when it is decided, can no longer be, or its amount is another
+    one now."""
+    row = overruns.get(turn.connection, it.subject, lock=True)
+    if row is None:
+        raise NotFound("This overrun is not known here (any more). Nothing was changed.")
+    if row.state not in WAITING:
+        raise AlreadyDecided(f"This was decided before: {outcome(turn.policy, row)}.")
+    if row.revision != it.version:
+        amount = Money.from_micros(row.amount_micros, turn.policy.workspace.currency)
+        raise Stale(f"The amount has changed to {amount}; look at the message again and decide.")
+    found = gone(turn, row)
+    if found is not None:
+        raise Stale(f"{found[1]} Nothing was changed.")
+    return row
+
+
+def read_amount(said: str, currency: str) -> Money:
+    """An amount from a form. Raises FieldsRefused with a sentence at ``amount``."""
+    try:
+        amount = Money.parse(said, currency).rounded()
+    except ValueError as error:
+        raise FieldsRefused({"amount": str(error)}) from None
+    if amount.amount <= 0:
+        raise FieldsRefused({"amount": "Say an amount above zero."})
+    return amount
+
+
+def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: str = "") -> Done:
+    same = Money(amount, turn.policy.workspace.currency).micros == row.amount_micros
+    # A smaller amount may be on a smaller rung. What is in joint review is decided there, whatever the amount: else
+    # a rung below could end the review with a small part.
+    least = step_of(turn.policy, row) if same or row.state == "review" else 0
+    where = placed(turn, case_of(row, amount), least)
+    before = overruns.agreements(turn.connection, row) if same else []
+    person = who(it)
+    verdict = approve(
+        where.rung, person, it.actor.roles, _interested(turn, row), [a for a, _ in before]
+    )
+    if verdict.kind == "refused":
+        _refuse(verdict)
+    detail = {
+        "amount": str(amount),
+        "currency": turn.policy.workspace.currency,
+        "rung": where.rung.name,
+        "roles": sorted(it.actor.roles),
+    }
+    if why:
+        detail["why"] = why
+    if verdict.kind == "granted":
+        turn.audit(person, "overrun.granted", key_of(row.id), verdict.reason, **detail)
+        signed = [name for a, name in before if where.rung.all_of and a.person != person]
+        names = " and ".join([*signed, it.actor.name])
+        grant(turn, row, amount, actor=person, name=names, reason=why, rung=where.rung.name)
+        return Done()
+    turn.audit(person, "overrun.agreed", key_of(row.id), verdict.reason, **detail)
+    row = _moved(turn, it, row, amount, where)
+    overruns.agree(turn.connection, row, person, it.actor.name, sorted(it.actor.roles), turn.now)
+    row = show(turn, row.id)
+    show_case(turn, row)
+    left = " and ".join(verdict.waits_for)
+    money = Money(amount, turn.policy.workspace.currency)
+    stamp = f"agreed-{row.revision}-{len(before)}"
+    tell(turn, row, stamp, f"{it.actor.name} agreed to {money}; {left} must agree too.")
+    return Done(note=f"Your agreement counts; {left} must agree too.")
+
+
+def _moved(
+    turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, where: Placed
+) -> OverrunRow:
+    """The amount that is agreed to, and the rung that agrees to it: by the policy of now, maybe another one."""
+    currency = turn.policy.workspace.currency
+    money = Money(amount, currency)
+    another = money.micros != row.amount_micros
+    if not another and where.rung.name == row.rung_name:
+        return row
+    overruns.change(
+        turn.connection,
+        row,
+        amount_micros=money.micros,
+        revision=row.revision + another,
+        rung=where.index,
+        rung_name=where.rung.name,
+    )
+    row = read(turn, row.id)
+    if another:
+        said = f"{it.actor.name} proposes {money}; what was agreed before no longer counts."
+        tell(turn, row, f"amount-{row.revision}", said)
+    return row
+
+
+def _declines(turn: Turn, it: Interaction, row: OverrunRow) -> str:
+    """What it is when this person declines: ``withdrawn`` or ``declined``. Raises NotAllowed when they may not."""
+    if row.asked_by and who(it) == row.asked_by.lower():
+        return "withdrawn"
+    where = placed(turn, case_of(row), step_of(turn.policy, row))
+    allowed = may(turn.policy, "overrun.decide", it.actor.roles)
+    if not (allowed and may_decline(where.rung, it.actor.roles)):
+        raise NotAllowed(f"This is decided by {who_decides(where.rung)}.")
+    return "declined"
+
+
+def _close(turn: Turn, it: Interaction, row: OverrunRow, state: str, why: str) -> None:
+    turn.audit(
+        who(it),
+        f"overrun.{state}",
+        key_of(row.id),
+        why,
+        amount=str(Decimal(row.amount_micros) / MICROS),
+        rung=row.rung_name,
+        roles=sorted(it.actor.roles),
+    )
+    close(turn, row, state, actor=who(it), name=it.actor.name, reason=why)
+
+
+def _why_form(turn: Turn, it: Interaction, action: str, title: str, submit: str) -> OpenForm:
+    row = waiting_row(turn, it)
+    why = TextField(name="why", label="Why", hint="Whoever asked reads it", max_length=500)
+    return OpenForm(
+        form=Form(
+            action=action,
+            subject=row.id,
+            version=row.revision,
+            title=title,
+            fields=(why,),
+            submit=submit,
+        )
+    )
+
+
+def _why(it: Interaction) -> str:
+    why = it.inputs.get("why", "").strip()
+    if not why:
+        raise FieldsRefused({"why": "Say why in a few words; whoever asked reads it."})
+    return why
+
+
+def who(it: Interaction) -> str:
+    """Who presses, the same on every surface however the address is written there."""
+    return it.actor.person.strip().lower()
+
+
+def _interested(turn: Turn, row: OverrunRow) -> frozenset[str]:
+    """Who asked, who owned the budget then, and who owns it now."""
+    budget = find_budget(turn, row.budget)
+    now = (budget.owner if budget else None) or ""
+    return frozenset(p.strip().lower() for p in (row.asked_by, row.owner, now) if p)
+
+
+def _refuse(verdict: Verdict) -> None:
+    if verdict.reason in ("agreed-before", "role-spoken"):
+        raise AlreadyDecided(verdict.sentence)
+    raise NotAllowed(verdict.sentence)

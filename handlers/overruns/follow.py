@@ -1,0 +1,95 @@
+"""What the bill and the policy do to an overrun while it waits: another amount, another rung, no need any more."""
+
+from decimal import Decimal
+
+from guardrails.budgets import Standing
+from guardrails.ladder import Placed
+from guardrails.money import MICROS, Money
+from handlers.budgets.standing import allocation
+from handlers.overruns.ending import BUDGETS, close
+from handlers.overruns.facts import facts_of, over_of, rounded
+from handlers.overruns.message import flat, key_of, state_line, step_of
+from handlers.overruns.placing import case_of, placed
+from handlers.overruns.review import show_case
+from handlers.overruns.showing import read, show, tell
+from handlers.overruns.watch import watch
+from handlers.turn import Turn
+from storage import overruns
+from storage.overruns import OverrunRow
+
+GROWN = Decimal("1.05")  # what grows by more than this is another amount
+SHRUNK = Decimal("0.8")  # and what is less than this of it; a forecast moves a little every day
+
+
+def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
+    """Withdraws what is no longer needed, asks for what it has become, and moves it to the rung of now.
+
+    What somebody asked for stays what they asked for. A smaller amount that was proposed stays proposed until the
+    overrun itself becomes another one.
+    """
+    if row.kind != "asked" and not s.is_over:
+        reason = "The forecast is inside the budget again."
+        turn.audit(BUDGETS, "overrun.withdrawn", key_of(row.id), reason)
+        close(turn, row, "withdrawn", actor=BUDGETS, name="", reason=reason)
+        return
+    before, now = over_of(row), rounded(s.over)
+    another = row.kind != "asked" and not before * SHRUNK <= now <= before * GROWN
+    amount = now if another else Decimal(row.amount_micros) / MICROS
+    where = placed(turn, case_of(row, amount), step_of(turn.policy, row))
+    moved = where.rung.name != row.rung_name or (where.rung.review and row.state != "review")
+    facts = facts_of(turn, s, allocation(turn, s.budget), row.facts.get("placed", ""))
+    if moved or another:
+        facts["placed"] = where.why or facts["placed"]
+    if not another and row.kind != "asked":
+        facts["over"] = row.facts.get("over", "0")  # small steps add up
+    kind = row.kind
+    if kind != "asked":
+        kind = "actual" if s.burn.spent > s.limit else "forecast"
+    if not (another or moved) and facts == row.facts and kind == row.kind:
+        return
+    overruns.change(
+        turn.connection,
+        row,
+        amount_micros=Money(amount, turn.policy.workspace.currency).micros,
+        revision=row.revision + another,
+        kind=kind,
+        rung=where.index,
+        rung_name=where.rung.name,
+        facts=facts,
+        policy_hash=turn.loaded.hash,
+    )
+    _tell(turn, row, read(turn, row.id), where, moved=moved, another=another)
+
+
+def _tell(
+    turn: Turn, old: OverrunRow, row: OverrunRow, where: Placed, *, moved: bool, another: bool
+) -> None:
+    """Shows what has changed; a rung that it came to has its own time."""
+    currency = turn.policy.workspace.currency
+    said = ""
+    if another:
+        grew = row.amount_micros > old.amount_micros
+        turn.audit(
+            BUDGETS,
+            "overrun.grew" if grew else "overrun.shrank",
+            key_of(row.id),
+            before=str(Decimal(old.amount_micros) / MICROS),
+            amount=str(Decimal(row.amount_micros) / MICROS),
+            currency=currency,
+            rung=where.rung.name,
+        )
+        said = (
+            f"It has {'grown' if grew else 'shrunk'} from "
+            f"{Money.from_micros(old.amount_micros, currency)} to "
+            f"{Money.from_micros(row.amount_micros, currency)}; what was agreed before no longer counts. "
+        )
+    if moved:
+        if not another:
+            turn.audit(BUDGETS, "overrun.moved", key_of(row.id), where.why, rung=where.rung.name)
+        row = watch(turn, row, where)
+    row = show(turn, row.id)
+    show_case(turn, row)
+    if another or moved:
+        agreed = overruns.agreements(turn.connection, row)
+        said += flat(state_line(turn.policy, row, agreed))
+        tell(turn, row, f"now-{row.version}", said)

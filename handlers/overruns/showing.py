@@ -1,0 +1,31 @@
+"""An overrun's card as it is now, and news into its thread."""
+
+from handlers.conversation import Mention, Message, Paragraph, text
+from handlers.overruns.message import key_of, overrun_message
+from handlers.turn import Turn
+from storage import overruns
+from storage.overruns import OverrunRow
+
+
+def show(turn: Turn, overrun_id: str) -> OverrunRow:
+    """Edits the card to what is true now, wherever it stands."""
+    row = read(turn, overrun_id)
+    agreed = overruns.agreements(turn.connection, row)
+    turn.edit(key_of(row.id), overrun_message(turn.policy, row, agreed))
+    return row
+
+
+def tell(turn: Turn, row: OverrunRow, stamp: str, *parts: str | Mention) -> None:
+    """News into the overrun's thread. ``stamp`` names the piece of news among the overrun's."""
+    said = text(*parts)
+    summary = "".join(p if isinstance(p, str) else p.name for p in parts)
+    message = Message(summary=summary, blocks=(Paragraph(text=said),))
+    turn.reply(key_of(row.id), f"{key_of(row.id)}:news:{stamp}", message)
+
+
+def read(turn: Turn, overrun_id: str) -> OverrunRow:
+    """The row as it is now."""
+    row = overruns.get(turn.connection, overrun_id)
+    if row is None:
+        raise LookupError(f"overrun {overrun_id} is not there")
+    return row

@@ -1,0 +1,182 @@
+"""Budgets as they are kept: ledgers, spend by scope, and what people were told."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from guardrails.budgets import GRANTS, Entry, EntryKind
+from guardrails.burn import Spent
+from guardrails.money import MICROS, Money
+from guardrails.periods import Period
+from guardrails.policy.bills import Dimension
+from guardrails.policy.model import Policy
+from storage.spend import rate
+from storage.tables.budgets import BudgetEntry, BudgetNudge
+from storage.tables.spend import CostRollup, MetricPoint
+
+_entries = BudgetEntry.__table__  # type: ignore[attr-defined]
+_nudges = BudgetNudge.__table__  # type: ignore[attr-defined]
+_rollup = CostRollup.__table__  # type: ignore[attr-defined]
+_metrics = MetricPoint.__table__  # type: ignore[attr-defined]
+
+
+def move(
+    connection: Connection,
+    *,
+    budget: str,
+    period: str,
+    key: str,
+    kind: EntryKind,
+    amount: Money,
+    until: date | None,
+    actor: str,
+    reason: str,
+    policy_hash: str,
+    now: datetime,
+) -> bool:
+    """Adds an entry to a budget's ledger. False: the same ``key`` has moved it before, and nothing changes."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    added = connection.execute(
+        make(_entries)
+        .values(
+            budget=budget,
+            period=period,
+            key=key,
+            kind=kind,
+            amount_micros=amount.micros,
+            until=until,
+            actor=actor,
+            reason=reason,
+            policy_hash=policy_hash,
+            at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["budget", "period", "key"])
+        .returning(_entries.c.id)
+    ).first()
+    return added is not None
+
+
+def ledger(connection: Connection, budget: str, period: str) -> list[Entry]:
+    """The entries of a budget's period, in the order in which they came."""
+    rows = connection.execute(
+        select(_entries.c.kind, _entries.c.amount_micros, _entries.c.until)
+        .where(_entries.c.budget == budget, _entries.c.period == period)
+        .order_by(_entries.c.id)
+    )
+    return [Entry(r.kind, Decimal(int(r.amount_micros)) / MICROS, r.until) for r in rows]
+
+
+def granted_since(connection: Connection, budget: str, since: datetime) -> Decimal:
+    """What a budget was granted beyond its limit since then, by people or as a bridge."""
+    total = connection.execute(
+        select(func.coalesce(func.sum(_entries.c.amount_micros), 0))
+        .where(_entries.c.budget == budget, _entries.c.at >= since)
+        .where(_entries.c.kind.in_(GRANTS))
+    ).scalar_one()
+    return Decimal(int(total)) / MICROS
+
+
+def told(
+    connection: Connection, budget: str, period: str, basis: str, percent: int, now: datetime
+) -> bool:
+    """Notes that people are told of a share. False: they were told before."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    added = connection.execute(
+        make(_nudges)
+        .values(budget=budget, period=period, basis=basis, percent=percent, at=now)
+        .on_conflict_do_nothing(index_elements=["budget", "period", "basis", "percent"])
+        .returning(_nudges.c.id)
+    ).first()
+    return added is not None
+
+
+def spend_of(
+    connection: Connection,
+    policy: Policy,
+    parts: Mapping[Dimension, str],
+    period: Period,
+) -> Spent:
+    """Spend of each day of a scope, in the workspace's currency; days without any are zero."""
+    query = (
+        select(_rollup.c.day, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
+        .where(_rollup.c.day.between(period.first, period.last))
+        .group_by(_rollup.c.day, _rollup.c.currency)
+    )
+    for dimension, value in parts.items():
+        query = query.where(_rollup.c[dimension] == value)
+    days = [Decimal(0)] * period.days
+    for row in connection.execute(query):
+        amount = Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
+        days[(row.day - period.first).days] += amount
+    return Spent(period.first, tuple(days))
+
+
+def last_complete_day(connection: Connection, policy: Policy) -> date | None:
+    """The last day that every bill has whole; None when nothing was read."""
+    newest = connection.execute(select(func.max(_rollup.c.day))).scalar()
+    if newest is None:
+        return None
+    late = max(b.complete_after_days for b in policy.bills)
+    found: date = newest - timedelta(days=late)
+    return found
+
+
+def allocation_of(
+    connection: Connection, parts: Mapping[Dimension, str], period: Period
+) -> dict[Dimension, str]:
+    """The allocation of most of a scope's spend: in which feature, team, workload and stage it mainly is."""
+    found: dict[Dimension, str] = dict(parts)
+    names: tuple[Dimension, ...] = (
+        "experiment",
+        "feature",
+        "team",
+        "workload",
+        "stage",
+        "segment",
+        "owner",
+    )
+    for dimension in names:
+        if dimension in found:
+            continue
+        column = _rollup.c[dimension]
+        query = (
+            select(column)
+            .where(_rollup.c.day.between(period.first, period.last), column != "")
+            .group_by(column)
+            .order_by(func.sum(_rollup.c.cost_micros).desc(), column)
+            .limit(1)
+        )
+        for name, value in parts.items():
+            query = query.where(_rollup.c[name] == value)
+        most = connection.execute(query).scalar()
+        if most:
+            found[dimension] = most
+    return found
+
+
+def units_of(
+    connection: Connection, parts: Mapping[Dimension, str], metric: str, period: Period
+) -> Decimal:
+    """How many units a metric counted for a scope in a period."""
+    query = select(func.coalesce(func.sum(_metrics.c.value), 0)).where(
+        _metrics.c.metric == metric, _metrics.c.day.between(period.first, period.last)
+    )
+    for dimension, value in parts.items():
+        query = query.where(_metrics.c[dimension] == value)
+    return Decimal(str(connection.execute(query).scalar_one()))
+
+
+def mean_of(
+    connection: Connection, parts: Mapping[Dimension, str], metric: str, period: Period
+) -> float | None:
+    """The mean of a metric's points of a scope in a period; None without any."""
+    query = select(func.avg(_metrics.c.value)).where(
+        _metrics.c.metric == metric, _metrics.c.day.between(period.first, period.last)
+    )
+    for dimension, value in parts.items():
+        query = query.where(_metrics.c[dimension] == value)
+    found = connection.execute(query).scalar()
+    return None if found is None else float(found)

@@ -1,0 +1,120 @@
+"""Overruns as rows: read under lock, change only from the version that was read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from guardrails.ladder import Agreement
+from storage.tables.budgets import Overrun, OverrunAgreement
+
+_overruns = Overrun.__table__  # type: ignore[attr-defined]
+_agreements = OverrunAgreement.__table__  # type: ignore[attr-defined]
+
+OverrunRow = Row[Any]
+WAITING = ("open", "review")
+
+
+class Lost(Exception):
+    """The overrun is no longer as it was read: whoever holds its lock never sees this."""
+
+
+def get(connection: Connection, overrun_id: str, *, lock: bool = False) -> OverrunRow | None:
+    """The overrun, locked until the transaction ends when asked for."""
+    query = select(_overruns).where(_overruns.c.id == overrun_id)
+    return connection.execute(query.with_for_update() if lock else query).first()
+
+
+def waiting_of(connection: Connection, budget: str, period: str) -> OverrunRow | None:
+    """The overrun of a budget's period that waits for a decision, locked."""
+    return connection.execute(
+        select(_overruns)
+        .where(_overruns.c.budget == budget, _overruns.c.period == period)
+        .where(_overruns.c.state.in_(WAITING))
+        .with_for_update()
+    ).first()
+
+
+def last_of(connection: Connection, budget: str, period: str) -> OverrunRow | None:
+    """The newest overrun of a budget's period that was decided; what was withdrawn was not."""
+    return connection.execute(
+        select(_overruns)
+        .where(_overruns.c.budget == budget, _overruns.c.period == period)
+        .where(_overruns.c.state.not_in((*WAITING, "withdrawn")))
+        .order_by(_overruns.c.decided_at.desc(), _overruns.c.id.desc())
+        .limit(1)
+    ).first()
+
+
+def waiting(connection: Connection) -> Sequence[OverrunRow]:
+    """All that wait for a decision, the earliest due first."""
+    return connection.execute(
+        select(_overruns)
+        .where(_overruns.c.state.in_(WAITING))
+        .order_by(_overruns.c.due_at, _overruns.c.id)
+    ).all()
+
+
+def times(connection: Connection, budget: str, rung: str, since: datetime) -> int:
+    """How often a budget was granted something on a rung since then."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .where(_overruns.c.budget == budget, _overruns.c.rung_name == rung)
+            .where(_overruns.c.state == "granted", _overruns.c.decided_at >= since)
+        ).scalar_one()
+    )
+
+
+def add(connection: Connection, **values: Any) -> bool:
+    """Records a new overrun. False: the budget's period has one that waits."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    added = connection.execute(
+        make(_overruns).values(**values).on_conflict_do_nothing().returning(_overruns.c.id)
+    ).first()
+    return added is not None
+
+
+def change(connection: Connection, row: OverrunRow, **values: Any) -> None:
+    """Changes an overrun that is still as it was read. Raises Lost when it is not."""
+    won = connection.execute(
+        update(_overruns)
+        .where(_overruns.c.id == row.id, _overruns.c.version == row.version)
+        .values(version=row.version + 1, **values)
+        .returning(_overruns.c.id)
+    ).first()
+    if won is None:
+        raise Lost(row.id)
+
+
+def agree(
+    connection: Connection,
+    row: OverrunRow,
+    person: str,
+    name: str,
+    roles: Sequence[str],
+    now: datetime,
+) -> None:
+    """Records that someone agrees to the amount as it is now."""
+    connection.execute(
+        insert(_agreements).values(
+            overrun_id=row.id,
+            revision=row.revision,
+            person=person,
+            name=name,
+            roles=sorted(roles),
+            at=now,
+        )
+    )
+
+
+def agreements(connection: Connection, row: OverrunRow) -> list[tuple[Agreement, str]]:
+    """Who has agreed to the amount as it is now, with their names, in the order in which they did."""
+    rows = connection.execute(
+        select(_agreements)
+        .where(_agreements.c.overrun_id == row.id, _agreements.c.revision == row.revision)
+        .order_by(_agreements.c.id)
+    )
+    return [(Agreement(r.person, frozenset(r.roles)), r.name) for r in rows]

@@ -1,0 +1,143 @@
+"""Who decides: more money never needs less, splitting gains nothing, nobody decides for themselves unasked."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardrails.ladder import Agreement, Asked, approve, place, waits_for
+from guardrails.policy.ladder import AtMost, Ladder, Rung, RungWhen
+from guardrails.policy.people import ROLES, Role
+
+EVERYBODY = frozenset(ROLES)
+amounts = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(10) ** 7, places=2)
+roles = st.sampled_from(ROLES)
+
+
+@st.composite
+def ladders(draw: st.DrawFn) -> Ladder:
+    """Ladders that the policy accepts: bounds that grow, the last rung open."""
+    count = draw(st.integers(0, 4))
+    bounds = sorted(draw(st.lists(amounts, min_size=count, max_size=count)))
+    percents = sorted(draw(st.lists(amounts, min_size=count, max_size=count)))
+    rungs = []
+    for i in range(count):
+        mine = tuple(draw(st.sets(roles, min_size=1, max_size=3)))
+        together = draw(st.booleans())
+        rungs.append(
+            Rung(
+                name=f"rung {i}",
+                up_to=bounds[i] if draw(st.booleans()) else None,
+                percent=percents[i] if draw(st.booleans()) else None,
+                when=RungWhen(stage=draw(st.sampled_from([(), ("pilot",)]))),
+                at_most=draw(st.sampled_from([None, AtMost(times=2, days=30)])),
+                any_of=() if together else mine,
+                all_of=mine if together else (),
+                self_approval=draw(st.booleans()),
+            )
+        )
+    last = tuple(draw(st.sets(roles, min_size=1, max_size=3)))
+    rungs.append(Rung(name="last", all_of=last))
+    ladder = Ladder(rungs=tuple(rungs))
+    assert not list(ladder.wrong())
+    return ladder
+
+
+def asked(amount: Decimal, **more: object) -> Asked:
+    return Asked(amount=amount, limit=Decimal(10_000), **more)  # type: ignore[arg-type]
+
+
+@given(ladders(), amounts, amounts, st.frozensets(roles))
+def test_more_money_never_needs_less(
+    ladder: Ladder, one: Decimal, two: Decimal, staffed: frozenset[Role]
+) -> None:
+    less, more = sorted((one, two))
+    assert place(ladder, asked(less), staffed).index <= place(ladder, asked(more), staffed).index
+
+
+@given(ladders(), amounts, st.frozensets(roles), st.sampled_from(["", "pilot", "scaled"]))
+def test_each_amount_has_a_rung(
+    ladder: Ladder, amount: Decimal, staffed: frozenset[Role], stage: str
+) -> None:
+    placed = place(ladder, asked(amount, stage=stage), staffed)
+    assert placed.rung == ladder.rungs[placed.index]
+
+
+@given(ladders(), st.lists(amounts, min_size=1, max_size=6))
+def test_splitting_gains_nothing(ladder: Ladder, parts: list[Decimal]) -> None:
+    whole = place(ladder, asked(sum(parts, Decimal(0))), EVERYBODY).index
+    granted, highest = Decimal(0), 0
+    for part in parts:
+        highest = max(highest, place(ladder, asked(part, granted=granted), EVERYBODY).index)
+        granted += part
+    assert highest == whole
+
+
+@given(ladders(), amounts, st.integers(0, 6))
+def test_what_was_escalated_never_comes_down(ladder: Ladder, amount: Decimal, least: int) -> None:
+    placed = place(ladder, asked(amount), EVERYBODY, least)
+    assert placed.index >= min(least, len(ladder.rungs) - 1)
+
+
+@given(ladders(), amounts, st.frozensets(roles, min_size=1))
+def test_nobody_decides_for_themselves_unless_the_rung_says_so(
+    ladder: Ladder, amount: Decimal, mine: frozenset[Role]
+) -> None:
+    rung = place(ladder, asked(amount), EVERYBODY).rung
+    verdict = approve(rung, "me@example.com", mine, frozenset({"me@example.com"}))
+    if not rung.self_approval:
+        assert verdict.kind == "refused"
+
+
+@given(ladders(), amounts, st.data())
+def test_a_joint_rung_takes_as_many_people_as_roles(
+    ladder: Ladder, amount: Decimal, data: st.DataObject
+) -> None:
+    rung = place(ladder, asked(amount), EVERYBODY).rung
+    agreed: list[Agreement] = []
+    for n in range(12):
+        mine = data.draw(st.frozensets(roles, min_size=1), label=f"roles of person {n}")
+        verdict = approve(rung, f"{n}@example.com", mine, frozenset(), agreed)
+        if verdict.kind == "granted":
+            assert rung.any_of or len(agreed) + 1 >= len(rung.all_of)
+            return
+        if verdict.kind == "agreed":
+            agreed.append(Agreement(f"{n}@example.com", mine))
+            assert verdict.waits_for == waits_for(rung, agreed)
+    assert rung.any_of or waits_for(rung, agreed)
+
+
+@given(ladders(), amounts, st.frozensets(roles))
+def test_the_same_inputs_give_the_same_decision(
+    ladder: Ladder, amount: Decimal, staffed: frozenset[Role]
+) -> None:
+    assert place(ladder, asked(amount), staffed) == place(ladder, asked(amount), staffed)
+
+
+def test_the_order_in_which_people_agree_does_not_matter() -> None:
+    """Somebody with both roles signed first, as finance; the only other person was finance too. Nobody could
+    sign for product any more, and the review never ended."""
+    rung = Rung(name="joint", all_of=("finance", "product"))
+    both = Agreement("both@example.com", frozenset({"finance", "product"}))
+    verdict = approve(rung, "finance@example.com", frozenset({"finance"}), frozenset(), [both])
+    assert verdict.kind == "granted"
+
+
+def test_one_person_with_two_roles_is_two_eyes() -> None:
+    rung = Rung(name="joint", all_of=("finance", "product"))
+    both = frozenset[Role]({"finance", "product"})
+    agreed = [Agreement("both@example.com", both)]
+    assert approve(rung, "both@example.com", both, frozenset(), agreed).reason == "agreed-before"
+
+
+def test_a_rung_without_people_falls_to_the_next() -> None:
+    ladder = Ladder()
+    placed = place(ladder, asked(Decimal(100)), frozenset({"finance", "product"}))
+    assert placed.rung.name == "joint"
+    assert placed.skipped == ("own", "lead")
+
+
+def test_too_often_goes_up() -> None:
+    placed = place(Ladder(), asked(Decimal(100), times=(("own", 3),)), EVERYBODY)
+    assert placed.rung.name == "lead"
+    assert "too often" in placed.why
