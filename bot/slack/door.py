@@ -18,7 +18,7 @@ from bot.slack import forms, guard, installations
 from bot.slack.home import Home
 from bot.slack.keeper import Keeper
 from bot.slack.listeners import bolt_app
-from bot.slack.payloads import Asked
+from bot.slack.payloads import Asked, read_body
 from bot.slack.private import Private
 from bot.slack.surface import SlackSurface
 from bot.slack.workspace import SlackWorkspace
@@ -134,15 +134,17 @@ class Door:
             log.warning("a request to %s was refused: %s", PATH, why)
             return _refuse(401, "This request is not signed by Slack.")
         try:
-            asked = AsyncBoltRequest(body=raw.decode("utf-8"), headers=dict(request.headers))
+            body = read_body(raw, request.content_type)
+            # As if it came through Socket Mode, which hands over what is read already.
+            asked = AsyncBoltRequest(body=body, mode="socket_mode", headers=dict(request.headers))
         except (
             Exception
         ) as error:  # Bolt raises whatever its parts raise on a shape it does not know
             log.warning("a signed request cannot be read: %s", type(error).__name__)
             return _refuse(400, "The request cannot be read.")
-        if asked.body.get("type") == "url_verification":
-            return web.json_response({"challenge": str(asked.body.get("challenge", ""))})
-        if "ssl_check" in asked.body or parse_qs(request.query_string).get("ssl_check"):
+        if body.get("type") == "url_verification":
+            return web.json_response({"challenge": str(body.get("challenge", ""))})
+        if "ssl_check" in body or parse_qs(request.query_string).get("ssl_check"):
             return web.Response()
         return _http(await self._bolt.async_dispatch(asked))
 

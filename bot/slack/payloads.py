@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from yarl import URL
+
 from bot.slack.controls import pressed
 from bot.slack.forms import Opened, submitted
 from bot.slack.limits import clean
@@ -77,6 +79,23 @@ class Asked:
 
 class PayloadError(ValueError):
     """Signed by Slack, but not of a shape that this bot sends or knows."""
+
+
+def read_body(raw: bytes, content_type: str) -> dict[str, Any]:
+    """What a request of Slack says: JSON, a form, or a form with JSON in its field ``payload``.
+
+    Bolt's own reader takes any form with the word "payload" in it for the last kind, also a command in which
+    somebody types it; and takes many times as long. Raises ValueError.
+    """
+    text = raw.decode("utf-8")
+    if content_type == "application/json" or text.startswith("{"):
+        body = json.loads(text)
+    else:
+        form = dict(URL.build(query_string=text, encoded=True).query)
+        body = json.loads(form["payload"]) if "payload" in form else form
+    if not isinstance(body, dict):
+        raise ValueError("not an object")
+    return body
 
 
 def from_press(body: dict[str, Any]) -> Asked:
