@@ -16,12 +16,14 @@ HISTORY = 120
 DAMPING = 0.98
 #: Days before a change that the level before it is made of.
 BEFORE = 28
+#: A first day with spend after so many without is a job, not a rate; the second makes it one.
+SILENT = 7
 
 
 @dataclass(frozen=True)
 class Course:
     """What was learned from the past. ``week``: seven factors, Monday first. ``recurs``: money beyond the
-    level by place in the month. ``begun``: index of the first day that was looked at. ``changed``: index of
+    level by place in the month. ``begun``: index of the first day with spend. ``changed``: index of
     the first day of the present level; ``before``: the level until then."""
 
     week: Vector
@@ -57,22 +59,23 @@ def weekdays(first: date, days: int) -> Weekdays:
 
 def learn(values: Vector, first: date) -> Course:
     """The course that ``values`` (money a day, oldest first, from ``first``) set."""
-    offset = max(values.size - HISTORY, 0)
-    spent = np.flatnonzero(values[offset:])
-    offset = offset + int(spent[0]) if spent.size else values.size
+    oldest = max(values.size - HISTORY, 0)
+    spent = np.flatnonzero(values[oldest:])
+    begun = oldest + int(spent[0]) if spent.size else values.size
+    offset = oldest if spent.size == 1 and begun - oldest >= SILENT else begun
     used = values[offset:]
     begins = first + timedelta(days=offset)
-    course = _learn(used, begins, {}, offset)
+    course = _learn(used, begins, {}, offset, begun)
     start = 0 if course.changed is None else course.changed - offset
     age = np.arange(used.size)[::-1]
     expected = (course.level.now - course.level.slope * age) * course.week[
         weekdays(begins, used.size)
     ]
     recurs = recurring((used - expected)[start:], begins + timedelta(days=start))
-    return _learn(used, begins, recurs, offset) if recurs else course
+    return _learn(used, begins, recurs, offset, begun) if recurs else course
 
 
-def _learn(used: Vector, begins: date, recurs: dict[int, float], offset: int) -> Course:
+def _learn(used: Vector, begins: date, recurs: dict[int, float], offset: int, begun: int) -> Course:
     plain = used - bumps(recurs, begins, used.size)
     days = weekdays(begins, used.size)
     week = factors(plain, days)
@@ -84,7 +87,7 @@ def _learn(used: Vector, begins: date, recurs: dict[int, float], offset: int) ->
         week=week,
         recurs=recurs,
         level=level(plain[start:], daily[start:]),
-        begun=offset,
+        begun=begun,
         changed=None if changed is None else changed + offset,
         before=settled(plain[earlier], daily[earlier]),
         never_negative=bool((used >= 0).all()),

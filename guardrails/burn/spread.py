@@ -6,11 +6,11 @@ import numpy as np
 
 from guardrails.burn.course import Course, learn
 from guardrails.burn.level import Q80_OF_NORMAL, quantile
-from guardrails.burn.week import Vector
+from guardrails.burn.week import WEEK, Vector, usual_largest
 
 COVERED = 0.8
 #: Past forecasts that are made again, days between them, and days of history that each has at least.
-FORECASTS = 12
+FORECASTS = 18
 APART = 5
 LEAST = 10
 #: How unsure a new level is, as a share of it, and in how many days that is halved: few days at a level
@@ -29,12 +29,12 @@ def spread(values: Vector, first: date, course: Course, steps: int) -> Vector:
     """
     horizon = np.arange(1, steps + 1, dtype=np.float64)
     rate = abs(course.level.now)
-    found = _sampled(_misses(values, first, course.begun, steps), horizon) * max(
-        _usual(values), rate
-    )
+    misses = _misses(values, first, course.begun, steps)
+    found = _sampled(misses, horizon) * max(_usual(values), rate)
     noise = course.level.noise * np.sqrt(horizon * (1 + horizon / max(course.level.days, 1)))
     seen = values.size - max(course.begun, course.changed or 0)
-    young = rate * horizon * UNKNOWN / (1 + (seen / GROWN) ** 2)
+    lately = float(np.abs(values[-WEEK:]).mean()) if values.size else 0.0
+    young = max(rate, lately) * horizon * UNKNOWN / (1 + (seen / GROWN) ** 2)
     least = Q80_OF_NORMAL * np.hypot(noise, young)
     wide: Vector = np.maximum.accumulate(np.maximum(found, least))
     return wide
@@ -56,8 +56,11 @@ def _sampled(misses: Vector, horizon: Vector) -> Vector:
 
 
 def _usual(values: Vector) -> float:
-    recent = values[-28:]
-    return float(np.abs(recent).mean()) if recent.size else 0.0
+    """Mean |spend| of a day in the last weeks, outliers cut to what is usual."""
+    recent = np.abs(values[-4 * WEEK :])
+    if recent.size < WEEK:
+        return float(recent.mean()) if recent.size else 0.0
+    return float(np.minimum(recent, usual_largest(recent)).mean())
 
 
 def _misses(values: Vector, first: date, begun: int, steps: int) -> Vector:

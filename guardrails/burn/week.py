@@ -35,8 +35,9 @@ def factors(values: Vector, weekdays: Weekdays) -> Vector:
     even = np.ones(WEEK)
     if n < WEEK:
         return even
-    largest = usual_largest(values)
-    values = np.minimum(np.maximum(values, -largest), largest)
+    middle = float(np.sort(values)[n // 2])
+    reach = usual_largest(values - middle)
+    values = np.minimum(np.maximum(values, middle - reach), middle + reach)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     means = (sums[WEEK:] - sums[:-WEEK]) / WEEK
     around = means[np.clip(np.arange(n) - WEEK // 2, 0, means.size - 1)]
@@ -45,7 +46,7 @@ def factors(values: Vector, weekdays: Weekdays) -> Vector:
     padded = np.concatenate([np.full(-n % WEEK, np.nan), ratios]).reshape(-1, WEEK)
     ordered = np.sort(padded, axis=0)  # NaN is sorted to the end
     known = np.isfinite(ordered).sum(axis=0)
-    cut = (known >= 4).astype(np.int64)
+    cut = (known >= 3).astype(np.int64)
     rank = np.arange(ordered.shape[0])[:, None]
     kept = (rank >= cut) & (rank < known - cut)
     sums = np.where(kept, ordered, 0.0).sum(axis=0)

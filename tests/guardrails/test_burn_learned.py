@@ -90,6 +90,21 @@ def test_one_job_in_a_long_silence_is_no_rate() -> None:
     assert of_month(daily(values)).rate == 0
 
 
+def test_the_first_day_after_a_silence_is_a_job_and_the_second_makes_a_rate() -> None:
+    """One day of 5,000 after weeks of nothing promised 50,000; nobody had launched anything."""
+    one = of_month(daily([0.0] * 19 + [5_000.0]))
+    assert one.forecast == one.spent == 5_000
+    assert one.upper > one.forecast
+    two = of_month(daily([0.0] * 19 + [5_000.0] * 2))
+    assert two.rate == 5_000
+
+
+def test_a_large_credit_is_not_carried_on() -> None:
+    found = of_month(daily([100.0] * 10 + [-2_000.0] + [100.0] * 5))
+    assert found.spent == -500
+    assert found.rate == 100
+
+
 def test_jobs_that_come_again_and_again_are_a_rate() -> None:
     """Sweeps on half of the days cost fifteen times a quiet day: no outliers, but what this team does."""
     rng = np.random.default_rng(5)

@@ -1,12 +1,14 @@
 """What an answer costs: the bot's, with its transaction, against a bare Bolt app's that only acknowledges.
 
-``python -m tests.bench.slack``: two servers and a client, each in a process of its own, in one run; the same
+``python -m tests.bench.clicks``: two servers and a client, each in a process of its own, in one run; the same
 signed requests go to both, by 1, 16 and 64 connections. The bot checks the signature, knows the person, runs the
 handler, commits on SQLite (and syncs the disk), and answers:
 
 * a press of a button changes a row, writes an audit entry and keeps its reply; it is answered by an empty 200.
   Bench's own handler: what an alert's button posts and edits besides is sent behind the answer.
 * the slash command ``/spend help`` keeps its reply, and is answered by that reply as Slack's blocks.
+* an Action.Execute of Teams does what the press does, with a token of the Bot Framework instead of a signature; it
+  stands beside the press of the same run, because the SDK's own adapter answers 500 to it.
 """
 
 import asyncio
@@ -56,7 +58,7 @@ class Measured:
 class Load:
     """One run to be made. ``run`` is in every request, so that none is a redelivery of another run's.
 
-    ``says``: what every answer holds; without it every answer is empty.
+    ``says``: what every answer holds; without it every answer is empty. ``teams``: what an activity needs to know.
     """
 
     port: int
@@ -65,19 +67,20 @@ class Load:
     seconds: float
     run: str
     says: bytes
+    teams: dict[str, str]
 
 
 # --- the servers ----------------------------------------------------------------------------------
 
 
-async def _serve(app: Any, ready: Connection) -> None:
+async def _serve(app: Any, ready: Connection, **told: str) -> None:
     from aiohttp import web
 
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
     await site.start()
-    ready.send(runner.addresses[0][1])
+    ready.send((runner.addresses[0][1], told))
     await asyncio.to_thread(ready.recv)
     await runner.cleanup()
 
@@ -121,16 +124,28 @@ def _bot(ready: Connection, folder: str) -> None:
 
     async def run() -> None:
         from tests.fakes.slack_server import FakeSlack
+        from tests.fakes.teams_server import FakeTeams
 
-        async with FakeSlack() as slack:
+        async with FakeSlack() as slack, FakeTeams() as teams:
             slack.add_user(USER, "Erin", "engineer@example.com")
             slack.add_channel(CHANNEL, "alerts")
-            await _serve(_bot_application(slack.api_url, slack.token, Path(folder)), ready)
+            user = teams.add_user("engineer@example.com", "Erin")
+            teams.install(team := teams.add_team("AI", ["alerts"]))
+            told = {
+                "token": teams.mint(),
+                "service_url": teams.service_url,
+                "tenant": teams.tenant,
+                "bot": teams.bot_id,
+                "mri": user.mri,
+                "oid": user.oid,
+                "channel": team.channels["alerts"],
+            }
+            await _serve(_bot_application(slack, teams, Path(folder)), ready, **told)
 
     asyncio.run(run())
 
 
-def _bot_application(api_url: str, token: str, folder: Path) -> Any:
+def _bot_application(slack: Any, teams: Any, folder: Path) -> Any:
     from aiohttp import web
     from sqlalchemy import (
         Column,
@@ -149,12 +164,15 @@ def _bot_application(api_url: str, token: str, folder: Path) -> Any:
     from bot.slack.door import add_routes
     from bot.slack.surface import SlackSurface
     from bot.surface import Surface
+    from bot.teams.door import add_routes as add_teams
+    from bot.teams.surface import TeamsSurface
     from handlers.conversation import Done, Interaction
     from handlers.router import AnyReply, press
     from handlers.turn import Turn
     from storage.database import Database
     from storage.migrate import upgrade
     from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
+    from tests.teams.house import settings_of
 
     database = Database(f"sqlite:///{folder / 'bench.db'}")
     upgrade(database)
@@ -180,13 +198,16 @@ def _bot_application(api_url: str, token: str, folder: Path) -> Any:
 
     policy = parse_policy(POLICY)
     loaded = LoadedPolicy(policy, policy_hash(policy), folder)
-    settings = SlackSettings(token, SECRET, None, api_url)
+    settings = SlackSettings(slack.token, SECRET, None, slack.api_url)
     surface = SlackSurface(settings, loaded, database, utc_now)
     surfaces: dict[str, Surface] = {"slack": surface}
     delivery = Delivery(database, surfaces, utc_now)
     kernel = Kernel(database, loaded, surfaces, delivery, utc_now)
     app = web.Application()
     add_routes(app, surface, kernel)
+    other = TeamsSurface(settings_of(teams), loaded, database, utc_now)
+    surfaces["teams"] = other
+    add_teams(app, other, kernel)
     running: list[asyncio.Task[None]] = []
 
     async def start(_: web.Application) -> None:
@@ -205,7 +226,7 @@ def _bot_application(api_url: str, token: str, folder: Path) -> Any:
 # --- the client -----------------------------------------------------------------------------------
 
 
-def click(number: int, run: str) -> bytes:
+def click(number: int, run: str, teams: dict[str, str]) -> bytes:
     """The body of one click, of the size that a real alert's has; each has its own trigger."""
     section = {
         "type": "section",
@@ -238,7 +259,7 @@ def click(number: int, run: str) -> bytes:
     return urlencode({"payload": json.dumps(payload)}).encode()
 
 
-def slash(number: int, run: str) -> bytes:
+def slash(number: int, run: str, teams: dict[str, str]) -> bytes:
     """The body of one ``/spend help``, with all that Slack sends along."""
     said = {
         "token": "legacy",
@@ -258,11 +279,57 @@ def slash(number: int, run: str) -> bytes:
     return urlencode(said).encode()
 
 
+def execute(number: int, run: str, teams: dict[str, str]) -> bytes:
+    """The body of one Action.Execute in a thread of a channel."""
+    data = {"sandrail": {"action": "bench.press", "subject": "recs-v2", "version": 1}}
+    return json.dumps(
+        {
+            "type": "invoke",
+            "name": "adaptiveCard/action",
+            "id": f"f:{run}.{number}",
+            "channelId": "msteams",
+            "serviceUrl": teams["service_url"],
+            "from": {"id": teams["mri"], "name": "Erin", "aadObjectId": teams["oid"]},
+            "recipient": {"id": teams["bot"], "name": "Sandrail"},
+            "conversation": {
+                "id": f"{teams['channel']};messageid=1795000000000",
+                "conversationType": "channel",
+                "isGroup": True,
+                "tenantId": teams["tenant"],
+            },
+            "channelData": {
+                "tenant": {"id": teams["tenant"]},
+                "channel": {"id": teams["channel"]},
+                "team": {"id": teams["channel"]},
+            },
+            "replyToId": "1795000000000",
+            "value": {
+                "action": {"type": "Action.Execute", "verb": "bench.press", "data": data},
+                "trigger": "manual",
+            },
+            "locale": "en-GB",
+            "entities": [{"type": "clientInfo", "locale": "en-GB", "platform": "Windows"}],
+        }
+    ).encode()
+
+
 #: Kind → what makes a body of it, and what the bot's answer holds.
-KINDS = {"press": (click, b""), "command": (slash, b"/spend alerts")}
+KINDS = {
+    "press": (click, b""),
+    "command": (slash, b"/spend alerts"),
+    "execute": (execute, b'"statusCode": 200'),
+}
+#: What only the bot can answer → what it stands beside.
+BESIDE = {"execute": "press"}
 
 
-def _request(body: bytes) -> bytes:
+def _request(body: bytes, teams: dict[str, str]) -> bytes:
+    if body.startswith(b"{"):
+        head = (
+            "POST /api/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nAuthorization: Bearer {teams['token']}\r\n\r\n"
+        )
+        return head.encode() + body
     timestamp = str(int(time.time()))
     signed = hmac.new(SECRET.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256)
     head = (
@@ -277,7 +344,8 @@ def _request(body: bytes) -> bytes:
 async def _load(load: Load) -> Measured:
     body_of, port = KINDS[load.kind][0], load.port
     count = int(load.seconds * 4000) + 200
-    requests = iter([_request(body_of(n, load.run)) for n in range(count)])
+    bodies = (body_of(n, load.run, load.teams) for n in range(count))
+    requests = iter([_request(body, load.teams) for body in bodies])
     times: list[float] = []
     end = 0.0
 
@@ -323,7 +391,7 @@ def measure(
     spawn = multiprocessing.get_context("spawn")
     best: dict[tuple[str, int], dict[str, Measured]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        servers: dict[str, tuple[Any, Connection, int]] = {}
+        servers: dict[str, tuple[Any, Connection, tuple[int, dict[str, str]]]] = {}
         for name, target, given in (("bare", _bare, ()), ("bot", _bot, (folder,))):
             ours, theirs = spawn.Pipe()
             process = spawn.Process(target=target, args=(theirs, *given), daemon=True)
@@ -336,17 +404,21 @@ def measure(
         def ask(name: str, kind: str, connections: int, length: float, run: str) -> Measured:
             says = KINDS[kind][1] if name == "bot" else b""
             run = f"{run}-{name}-{connections}"
-            mine.send(Load(servers[name][2], kind, connections, length, run, says))
+            port, teams = servers[name][2]
+            mine.send(Load(port, kind, connections, length, run, says, teams))
             return mine.recv()  # type: ignore[no-any-return]
 
-        for name in servers:
-            for kind in KINDS:
+        def asked(kind: str) -> list[str]:
+            return ["bot"] if kind in BESIDE else list(servers)
+
+        for kind in KINDS:
+            for name in asked(kind):
                 ask(name, kind, 4, 1.0, "warm")
         for n in range(rounds):
             for kind in KINDS:
                 for connections in CONNECTIONS:
                     known = best.setdefault((kind, connections), {})
-                    for name in servers:
+                    for name in asked(kind):
                         got = ask(name, kind, connections, seconds, str(n))
                         if name not in known or got.rate > known[name].rate:
                             known[name] = got
@@ -362,10 +434,12 @@ def main() -> None:
     """Prints a line for each kind of request and number of connections."""
     print(f"A signed request with its transaction on SQLite, {os.cpu_count()} cores")
     print(
-        f"{'':<8} {'connections':>11} {'bare/s':>8} {'bot/s':>8} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}"
+        f"{'':<8} {'connections':>11} {'beside/s':>8} {'bot/s':>8} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}"
     )
-    for (kind, connections), by in measure().items():
-        bare, bot = by["bare"], by["bot"]
+    measured = measure()
+    for (kind, connections), by in measured.items():
+        bot = by["bot"]
+        bare = by.get("bare") or measured[BESIDE[kind], connections]["bot"]
         print(
             f"{kind:<8} {connections:>11} {bare.rate:>8.0f} {bot.rate:>8.0f} {bot.rate / bare.rate:>6.2f}"
             f" {bot.p50:>8.1f} {bot.p99:>8.1f}"
