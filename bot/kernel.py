@@ -42,11 +42,13 @@ class Kernel:
     clock: Callable[[], datetime] = utc_now
 
     def places(self, channel: str) -> tuple[Place, ...]:
-        """Where a channel of the policy is, on every surface that runs; the default channel where a
-        surface does not have it, so that nothing is lost."""
-        default = self.loaded.policy.alerts.default
-        found = (s.place(channel) or s.place(default) for s in self.surfaces.values())
-        return tuple(p for p in found if p is not None)
+        """Where a channel of the policy is, on every surface that has it; where it is on none, the default
+        channel, so that nothing is lost."""
+        for name in (channel, self.loaded.policy.alerts.default):
+            found = tuple(p for s in self.surfaces.values() if (p := s.place(name)) is not None)
+            if found:
+                return found
+        return ()
 
     async def answer(self, interaction: Interaction) -> AnyReply:
         """The reply to an interaction, after its transaction; what it posts is on its way."""

@@ -6,34 +6,31 @@ written with the record that the part before it was sent: lanes, leases and keys
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from bot.surface import Sent
 from handlers.conversation import Place, said
 from storage import outbox
 from storage.outbox import Claimed
-from storage.tables.delivery import Outbox
 
 MOST = 8  # messages that one may become
 TOO_LONG = said("There is more than a thread can hold; what is left is not shown here.")
 NOW_ABOVE = said("This part is now in the message above.")
 
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-
 
 def record(connection: Connection, row: Claimed, sent: Sent, now: datetime) -> None:
     """Records that a row was sent, and in the same transaction has said what did not fit."""
-    outbox.sent(connection, row, sent.ref, now)
+    stands = outbox.sent(connection, row, sent.ref, now)
     first = row.kind == "post" and row.ref is None
     if first and sent.rest is None:
         return  # the usual case: whole, and nothing of it was said before
-    if not _recorded(connection, row):
+    if not stands:
         return  # the lease ran out meanwhile: whoever has it now says the rest
     number, key, message_key = following(row.message_key, row.place["surface"])
     rest = sent.rest
     if rest is not None and number > MOST:
         rest = TOO_LONG
-    there, content = _so_far(connection, message_key)
+    there, content = outbox.last_said(connection, message_key)
     if rest is None:
         if not there:
             return
@@ -74,24 +71,3 @@ def astray(row: Claimed) -> bool:
     if row.ref is None or row.thread is None or not row.ref.thread_id:
         return False
     return row.ref.thread_id != (row.thread.thread_id or row.thread.message_id)
-
-
-def _recorded(connection: Connection, row: Claimed) -> bool:
-    """Whether it was this sending of the row that is on record."""
-    found = connection.execute(
-        select(_outbox.c.id)
-        .where(_outbox.c.id == row.id, _outbox.c.state == "sent")
-        .where(_outbox.c.attempts == row.attempts)
-    ).first()
-    return found is not None
-
-
-def _so_far(connection: Connection, message_key: str) -> tuple[bool, object]:
-    """Whether a message is, or will be, posted, and what it says in the end."""
-    rows = connection.execute(
-        select(_outbox.c.kind, _outbox.c.content)
-        .where(_outbox.c.message_key == message_key, _outbox.c.state != "dead")
-        .order_by(_outbox.c.id)
-    ).all()
-    there = any(row.kind == "post" for row in rows)
-    return there, rows[-1].content if rows else None

@@ -175,10 +175,13 @@ def _merge_edits(connection: Connection) -> None:
     )
 
 
-def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> None:
-    """Records that the row was sent and where the message stands (an edit may have moved it)."""
+def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> bool:
+    """Records that the row was sent and where the message stands (an edit may have moved it).
+
+    False: the lease ran out meanwhile, and whoever has it now finds the message and records it.
+    """
     if not _settle(connection, claimed, state="sent", reason=""):
-        return  # the lease ran out meanwhile: whoever has it now finds the message and records it
+        return False
     values = {
         "surface": ref.surface,
         "tenant": ref.tenant,
@@ -195,6 +198,17 @@ def sent(connection: Connection, claimed: Claimed, ref: Ref, now: datetime) -> N
     ).first()
     if moved is None:
         connection.execute(insert(_refs).values(message_key=claimed.message_key, **values))
+    return True
+
+
+def last_said(connection: Connection, message_key: str) -> tuple[bool, dict[str, Any] | None]:
+    """Whether a message is, or will be, posted, and what it says in the end."""
+    rows = connection.execute(
+        select(_outbox.c.kind, _outbox.c.content)
+        .where(_outbox.c.message_key == message_key, _outbox.c.state != "dead")
+        .order_by(_outbox.c.id)
+    ).all()
+    return any(row.kind == "post" for row in rows), rows[-1].content if rows else None
 
 
 def try_again(
