@@ -15,6 +15,7 @@ from bot.surface import (
     AnswerLost,
     Closed,
     DeliveryError,
+    NoAccount,
     NotInstalled,
     Revoked,
     Sent,
@@ -146,6 +147,10 @@ class Delivery:
                 error.reason
             )  # its lanes wait until the bot is started again
             log.error("%s no longer accepts us: %s", place.surface, error.reason)
+        if isinstance(error, NoAccount):
+            log.info("outbox row %s is for nobody here: %s", row.id, error.reason)
+            await self._database.in_write(lambda c: outbox.skip(c, row, error.reason))
+            return "skipped"
         age = self._clock() - row.created_at
         final = isinstance(error, Undeliverable) or age > (
             GIVE_UP_LOST if isinstance(error, AnswerLost) else GIVE_UP

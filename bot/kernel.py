@@ -17,7 +17,7 @@ from handlers import catalog as _catalog  # noqa: F401  (registers every handler
 from handlers import router
 from handlers.conversation import Interaction, Place
 from handlers.router import AnyReply
-from handlers.turn import Turn
+from handlers.turn import PERSON, Turn
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 
@@ -43,8 +43,9 @@ class Kernel:
 
     def places(self, channel: str) -> tuple[Place, ...]:
         """Where a channel of the policy is, on every surface that has it; where it is on none, the default
-        channel, so that nothing is lost."""
-        for name in (channel, self.loaded.policy.alerts.default):
+        channel, so that nothing is lost. ``@`` and an e-mail is a person's own chat, which nothing stands in for."""
+        default = self.loaded.policy.alerts.default
+        for name in (channel,) if channel.startswith(PERSON) else (channel, default):
             found = tuple(p for s in self.surfaces.values() if (p := s.place(name)) is not None)
             if found:
                 return found

@@ -30,7 +30,8 @@ class Surface(Protocol):
         ...
 
     def place(self, channel: str) -> Place | None:
-        """Where a channel of the policy is here; None when it is not here."""
+        """Where a channel of the policy is here, or with ``@`` and an e-mail that person's own chat; None when it
+        is not here."""
         ...
 
     async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
@@ -75,6 +76,10 @@ class Closed(DeliveryError):
 
 class Undeliverable(DeliveryError):
     """It will never go through: the message itself is refused."""
+
+
+class NoAccount(Undeliverable):
+    """The person has no account here: what is for them reaches them elsewhere, or nowhere."""
 
 
 class NotInstalled(DeliveryError):

@@ -12,6 +12,8 @@ from handlers.conversation import Message, Place
 from storage import audit, outbox
 from storage.policy_file import LoadedPolicy
 
+#: How the name of a person's own chat begins, where channels are named; the e-mail follows.
+PERSON = "@"
 #: From a channel's name in the policy to where that is on each surface that runs.
 Places = Callable[[str], tuple[Place, ...]]
 
@@ -46,10 +48,21 @@ class Turn:
                 continue  # two channels of the policy are one place here: said once
             self._enqueue("post", key, f"{key}@{place.surface}:{channel}", place, message)
 
-    def reply(self, root: str, key: str, message: Message) -> None:
-        """Posts into the thread of the message ``root``, wherever that was posted."""
+    def tell(self, person: str, key: str, message: Message) -> None:
+        """Says it to one person in their own chat, on every surface where they have an account."""
+        if "@" in person:
+            self.post(f"{PERSON}{person}", key, message)
+
+    def reply(self, root: str, key: str, message: Message, *, once: bool = False) -> None:
+        """Posts into the thread of the message ``root``, wherever that was posted.
+
+        ``once``: not where the message is already.
+        """
+        there = {name for name, _ in self._posted(key)} if once else set()
         for root_key, place in self._posted(root):
             where = root_key.removeprefix(root)
+            if key + where in there:
+                continue
             self._enqueue("post", key, key + where, place, message, thread_key=root_key)
 
     def edit(self, key: str, message: Message) -> None:

@@ -81,7 +81,7 @@ def posted_places(connection: Connection, key: str) -> list[tuple[str, dict[str,
     """Where the message ``key`` was posted or will be: (message key, place) a surface and channel."""
     rows = connection.execute(
         select(_outbox.c.message_key, _outbox.c.place)
-        .where(_outbox.c.kind == "post", _outbox.c.state != "dead")
+        .where(_outbox.c.kind == "post", _outbox.c.state.not_in(("dead", "skipped")))
         .where(_outbox.c.key == key)
         .order_by(_outbox.c.id)
     )
@@ -226,6 +226,11 @@ def try_again(
         reason=reason,
         maybe_sent=claimed.maybe_sent or lost,
     )
+
+
+def skip(connection: Connection, claimed: Claimed, reason: str) -> None:
+    """Nobody is there to be told: no fault, and no longer in its lane's way."""
+    _settle(connection, claimed, state="skipped", reason=reason)
 
 
 def give_up(connection: Connection, claimed: Claimed, reason: str) -> None:

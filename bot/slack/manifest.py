@@ -48,7 +48,7 @@ def manifest(url: str = "", *, socket: bool = False, oauth: bool = False) -> dic
         "features": {
             "app_home": {
                 "home_tab_enabled": True,
-                "messages_tab_enabled": False,
+                "messages_tab_enabled": True,  # what is told to one person stands there
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": NAME, "always_online": True},

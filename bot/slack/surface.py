@@ -16,8 +16,9 @@ from bot.slack.calls import Answer, Calls, sign_in
 from bot.slack.errors import CLOSED, MOVED, SlackRefused, SlackRevoked
 from bot.slack.people import People
 from bot.slack.workspace import EVENT, NAME, PACE, Installed, SlackWorkspace
-from bot.surface import Closed, NotInstalled, Sent, TryLater
+from bot.surface import Closed, NoAccount, NotInstalled, Sent, TryLater
 from handlers.conversation import Message, Place, Small, text
+from handlers.turn import PERSON
 from storage.database import Database
 from storage.installations import Tenant
 from storage.outbox import Ref
@@ -214,6 +215,8 @@ class SlackSurface:
     def place(self, channel: str) -> Place | None:
         """Where a channel of the policy is; None when the policy does not say, or names a workspace
         that the one token is not of."""
+        if channel.startswith(PERSON):
+            return Place(surface=NAME, tenant=self.tenant, channel=channel)
         found = self.loaded.policy.channels.get(channel)
         if found is None or found.slack is None:
             return None
@@ -235,6 +238,9 @@ class SlackSurface:
         root = (thread.thread_id or thread.message_id) if thread else None
         channel = thread.channel if thread else place.channel
         workspace = self._there(thread.tenant if thread else place.tenant)
+        if channel.startswith(PERSON):
+            account = await self._account(workspace, channel.removeprefix(PERSON))
+            return await self._in(workspace, workspace.post(account, key, message, root))
         try:
             return await self._in(workspace, workspace.post(channel, key, message, root))
         except SlackRefused as refused:
@@ -270,6 +276,10 @@ class SlackSurface:
 
     async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
         """The message with our ``key`` if it has been posted since; looks in the default channel too."""
+        if place.channel.startswith(PERSON) and thread is None:
+            return (
+                None  # reading people's chats is not asked for; two messages are better than none
+            )
         oldest = f"{(since - _SKEW).timestamp():.6f}"
         root = (thread.thread_id or thread.message_id) if thread else None
         channel = thread.channel if thread else place.channel
@@ -327,6 +337,13 @@ class SlackSurface:
             )
             self.refused(workspace, why)
             raise NotInstalled(why) from revoked
+
+    async def _account(self, workspace: SlackWorkspace, person: str) -> str:
+        """The account of a person; posting to it is posting into their chat with the app."""
+        account = (await workspace.people.accounts([person])).get(person)
+        if account is None:
+            raise NoAccount(f"{person} has no account in {workspace.tenant}.")
+        return account
 
     def _same(self, other: Place, workspace: SlackWorkspace, *channels: str) -> bool:
         """Whether a place is one of these channels of the workspace."""

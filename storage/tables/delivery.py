@@ -12,7 +12,8 @@ from storage.columns import UtcDateTime
 class Outbox(SQLModel, table=True):
     """One message to post or edit on one surface.
 
-    ``state``: waiting, sending, sent, merged (a later edit of the same message took its place), dead.
+    ``state``: waiting, sending, sent, merged (a later edit of the same message took its place),
+    skipped (for a person without an account there), dead.
     ``lane`` is the surface, tenant and channel: in a lane things are sent in order, one at a time.
     """
 

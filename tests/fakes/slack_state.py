@@ -204,7 +204,12 @@ class State:
         return None
 
     def channel(self, given: Any) -> Channel:
-        """The channel of an id or ``#name`` as the bot may see it."""
+        """The channel of an id or ``#name`` as the bot may see it; of a person's id their chat with the bot."""
+        if given in self.users:
+            if self.users[given].get("deleted"):
+                raise SlackError("user_disabled")
+            chat = f"D{str(given)[1:]}"
+            return self.channels.setdefault(chat, Channel(chat, ""))
         for channel in self.channels.values():
             if given in (channel.id, channel.name, f"#{channel.name}"):
                 if channel.private and not channel.member:
