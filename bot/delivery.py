@@ -38,6 +38,7 @@ LOOK_AT_CLOSED = timedelta(minutes=5)  # how soon an invitation into a channel i
 LOOK_AT_GONE = timedelta(
     seconds=30
 )  # how soon a workspace that installs us again gets its messages
+LOOK_AT_REVOKED = timedelta(minutes=30)  # how soon a platform that refused us is asked again
 GIVE_UP = timedelta(days=7)  # a message that could not be sent for so long helps nobody any more
 GIVE_UP_LOST = timedelta(
     hours=6
@@ -65,6 +66,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self.revoked: dict[str, str] = {}  # surface → why it accepts us nowhere any more
+        self._again: dict[str, datetime] = {}  # surface → when it is tried again
         self.gone: dict[str, str] = {}  # surface:tenant → why it does not, while others do
 
     def wake(self) -> None:
@@ -92,6 +94,10 @@ class Delivery:
         """Claims what is due and starts sending it; returns how many rows were claimed."""
         now = self._clock()
         busy = list(self._busy)
+        for name, at in list(self._again.items()):
+            if now >= at:  # perhaps the operator has mended it, or the platform its own fault
+                del self._again[name]
+                self.revoked.pop(name, None)
         running = [name for name in self._surfaces if name not in self.revoked]
         claimed = await self._database.in_write(lambda c: outbox.claim(c, now, running, busy))
         for row in claimed:
@@ -143,9 +149,8 @@ class Delivery:
 
     async def _failed(self, row: Claimed, place: Place, error: DeliveryError) -> str:
         if isinstance(error, Revoked):
-            self.revoked[place.surface] = (
-                error.reason
-            )  # its lanes wait until the bot is started again
+            self.revoked[place.surface] = error.reason  # its lanes wait
+            self._again[place.surface] = self._clock() + LOOK_AT_REVOKED
             log.error("%s no longer accepts us: %s", place.surface, error.reason)
         if isinstance(error, NoAccount):
             log.info("outbox row %s is for nobody here: %s", row.id, error.reason)

@@ -39,9 +39,9 @@ def check_command(
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         raise fail(f"{path} is not valid: {count}.") from None
     if as_json:
-        doubts = list(loaded.policy.doubtful())
+        doubts = list(loaded.doubtful())
         typer.echo(json.dumps({"valid": True, "hash": loaded.hash, "doubts": doubts}))
         return
     out.print(f"{path} is valid (policy {loaded.hash[:12]}).", markup=False)
-    for doubt in loaded.policy.doubtful():
+    for doubt in loaded.doubtful():
         out.print(f"But: {doubt}", markup=False, soft_wrap=True)

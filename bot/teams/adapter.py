@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from botbuilder.core import CloudAdapterBase, InvokeResponse, TurnContext
-from botbuilder.schema import Activity, ActivityTypes, ChannelAccount, ConversationAccount
+from botbuilder.core import CloudAdapterBase, TurnContext
+from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 from botframework.connector.auth import (
     AuthenticateRequestResult,
     BotFrameworkAuthentication,
@@ -42,18 +42,19 @@ class Adapter(CloudAdapterBase):  # type: ignore[misc]
         self._let_in.claims_identity = ClaimsIdentity({}, True)
         self._let_in.connector_factory = _Connectors(connector)
 
-    async def run(self, body: dict[str, Any], answer: Answer) -> InvokeResponse | None:
+    async def run(self, body: dict[str, Any], answer: Answer) -> Reply | None:
         """Has the activity handled; the answer to an invoke, None for anything else."""
+        reply: Reply | None = None
 
         async def turn(context: TurnContext) -> None:
+            # Sent as an activity of the turn the SDK would copy the whole answer, for nothing.
+            nonlocal reply
             reply = await answer(body)
-            if reply is not None:
-                value = InvokeResponse(status=reply.status, body=reply.body)
-                await context.send_activity(
-                    Activity(type=ActivityTypes.invoke_response, value=value)
-                )
 
-        return await self.process_activity(self._let_in, _activity(body), turn)
+        await self.process_activity(self._let_in, _activity(body), turn)
+        if reply is None and body.get("type") == "invoke":
+            return Reply({}, 501)
+        return reply
 
 
 class _Trusted(BotFrameworkAuthentication):  # type: ignore[misc]

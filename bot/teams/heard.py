@@ -20,6 +20,7 @@ NAME = "teams"
 REFRESH = "sandrail.refresh"  # the verb of a card that looks for its news: never a click
 COMMAND = "sandrail.command"  # the form of the message extension in which a command is typed
 _LONGEST = 3000  # characters of one input
+_NAME = 200  # of a handler's name: whatever is forged, the search for the nearest one is quick
 _WHOLE = 4 * _LONGEST  # characters of a message that are read: markup is longer than what it says
 _AT = re.compile(r"<at(?:\s[^<>]{0,100})?>([^<>]{0,200})</at>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]{0,200}>")
@@ -170,12 +171,12 @@ def from_extension(activity: dict[str, Any]) -> Heard:
     name, _, rest = str(value.get("commandId") or "").replace("-", " ").partition(" ")
     return Heard(
         kind="command",
-        name=name.lower(),
+        name=name.lower()[:_NAME],
         delivery_id=delivery(activity),
         sender=sender(activity),
         where=where(activity),
         way="extension",
-        inputs={"text": rest},
+        inputs={"text": rest[:_LONGEST]},
     )
 
 
@@ -185,8 +186,9 @@ def _acted(activity: dict[str, Any], data: dict[str, Any], way: Way) -> Heard:
     on = str(activity.get("replyToId") or "")
     opener = opened(data)
     if opener is not None:
-        inputs = {"text": opener.text}
-        return Heard("command", opener.name, delivery(activity), who, there, way, inputs=inputs)
+        inputs = {"text": opener.text[:_LONGEST]}
+        name = opener.name[:_NAME]
+        return Heard("command", name, delivery(activity), who, there, way, inputs=inputs)
     try:
         form = submitted(data)
     except ValueError:
@@ -199,7 +201,7 @@ def _acted(activity: dict[str, Any], data: dict[str, Any], way: Way) -> Heard:
             return Heard("command", name, key, who, there, way, inputs={"text": rest}, form=form)
         return Heard(
             kind="submission",
-            name=form.action,
+            name=form.action[:_NAME],
             delivery_id=_form_delivery(form, who),
             sender=who,
             where=there,
@@ -216,14 +218,14 @@ def _acted(activity: dict[str, Any], data: dict[str, Any], way: Way) -> Heard:
         raise Unreadable(str(error)) from None
     return Heard(
         kind="press",
-        name=what.action,
+        name=what.action[:_NAME],
         delivery_id=delivery(activity),
         sender=who,
         where=there,
         way=way,
         subject=what.subject[:_LONGEST],
         version=what.version,
-        inputs={} if what.choice is None else {"choice": what.choice},
+        inputs={} if what.choice is None else {"choice": what.choice[:_LONGEST]},
         message_id=on,
     )
 

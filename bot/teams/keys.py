@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 FRESH = timedelta(hours=24)  # how long keys are kept
 AGAIN = timedelta(minutes=1)  # how soon an unknown key id may make us ask again
 FAILED = timedelta(seconds=10)  # how soon we ask again after a failure
+PROVEN = timedelta(minutes=5)  # how long a token's signature is not looked at again
+_MOST = 500  # tokens that are remembered
 SKEW = 300  # seconds that the platform's clock and ours may be apart
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
 _PATIENCE = 6.0  # seconds for both requests: Teams waits ten for the whole answer
@@ -60,12 +62,33 @@ class KeyRing:
         self._next_try: datetime | None = None
         self._failing = False
         self._fetching = asyncio.Lock()
+        self._known: dict[str, tuple[datetime, dict[str, Any], _Key]] = {}
 
     async def verify(self, header: str, activity: dict[str, Any]) -> None:
         """Checks the Authorization header against the activity. Raises NotAuthentic, KeysUnknown."""
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotAuthentic("no bearer token")
+        claims, key = await self._proven(token)
+        self._in_time(claims)
+        channel = str(activity.get("channelId") or "")
+        if channel not in key.endorsements:
+            raise NotAuthentic(f"a key that does not stand for the channel {channel[:40]!r}")
+        # Without this claim anybody's activity could make us send our own token to their address.
+        there = str(activity.get("serviceUrl") or "")
+        if not there or claims.get("serviceurl") != there:
+            raise NotAuthentic("a token for another service URL")
+
+    async def _proven(self, token: str) -> tuple[dict[str, Any], _Key]:
+        """The claims of a token that is signed as it should be, and the key that it is signed with.
+
+        The Bot Framework sends one token with many activities, and a signature costs as much as all the rest of an
+        answer; so a token that was proven lately, with keys that still count, is not proven again.
+        """
+        now = self._clock()
+        kept = self._known.get(token)
+        if kept is not None and now - kept[0] < PROVEN and kept[2] in self._keys.values():
+            return kept[1], kept[2]
         try:
             kid = str(jwt.get_unverified_header(token).get("kid", ""))
         except (jwt.PyJWTError, ValueError) as error:  # a header may hold bytes that are no text
@@ -90,14 +113,10 @@ class KeyRing:
             )
         except jwt.PyJWTError as error:
             raise NotAuthentic(f"a token that is not good ({type(error).__name__})") from None
-        self._in_time(claims)
-        channel = str(activity.get("channelId") or "")
-        if channel not in key.endorsements:
-            raise NotAuthentic(f"a key that does not stand for the channel {channel[:40]!r}")
-        # Without this claim anybody's activity could make us send our own token to their address.
-        there = str(activity.get("serviceUrl") or "")
-        if not there or claims.get("serviceurl") != there:
-            raise NotAuthentic("a token for another service URL")
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[token] = (now, claims, key)
+        return claims, key
 
     def _in_time(self, claims: dict[str, Any]) -> None:
         """By our clock, so that tests and replicas have one time."""

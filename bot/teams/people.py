@@ -152,10 +152,10 @@ class People:
         return found[:REFRESHED]
 
     async def close(self) -> None:
-        """Waits for what is being kept; ends what is being asked."""
-        await asyncio.gather(*self._writing, return_exceptions=True)
+        """Ends what is being asked; waits for what is being kept."""
         await self._seen.close()
         await self._groups.close()
+        await asyncio.gather(*self._writing, return_exceptions=True)
 
     # --- how --------------------------------------------------------------------------------------
 

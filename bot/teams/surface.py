@@ -11,7 +11,15 @@ from typing import Any
 import aiohttp
 
 from bot.settings import TeamsSettings
-from bot.surface import Closed, DeliveryError, NotInstalled, Sent, TryLater, Undeliverable
+from bot.surface import (
+    Closed,
+    DeliveryError,
+    NoAccount,
+    NotInstalled,
+    Sent,
+    TryLater,
+    Undeliverable,
+)
 from bot.teams.cards import Rendered, card
 from bot.teams.connector import Connector
 from bot.teams.conversations import Conversations
@@ -30,6 +38,7 @@ from handlers.conversation import (
     mentioned,
     text,
 )
+from handlers.turn import PERSON
 from storage.database import Database
 from storage.outbox import Ref
 from storage.policy_file import LoadedPolicy
@@ -38,11 +47,10 @@ from storage.teams import Conversation
 log = logging.getLogger(__name__)
 
 PACE = 0.15  # seconds between two messages to a conversation: Teams takes seven a second …
-LIMITS = ((8, 2.0), (60, 30.0))  # … eight in two seconds, sixty in thirty
+LIMITS = ((8, 2.2), (60, 31.0))  # … eight in two seconds, sixty in thirty, and the way there varies
 _PACED = 1000  # conversations whose pace is remembered
 CARD = "application/vnd.microsoft.card.adaptive"
 _CHANNEL = "19:"  # how the id of a channel begins
-_PERSON = "@"  # how the channel of a place begins that is a person's own chat: @ and the e-mail
 
 
 class TeamsSurface:
@@ -99,7 +107,9 @@ class TeamsSurface:
             await self._own_session.close()
 
     def place(self, channel: str) -> Place | None:
-        """Where a channel of the policy is; None when the policy does not say."""
+        """Where a channel of the policy is, or a person's own chat; None when the policy does not say."""
+        if channel.startswith(PERSON):
+            return Place(surface=NAME, tenant=self.tenant, channel=channel)
         found = self.loaded.policy.channels.get(channel)
         if found is None or found.teams is None:
             return None
@@ -216,13 +226,18 @@ class TeamsSurface:
 
     async def chat(self, channel: str) -> Conversation:
         """The personal chat that a place means: ``@`` and an e-mail, or its id. Raises DeliveryError."""
-        if not channel.startswith(_PERSON):
+        if not channel.startswith(PERSON):
             return await self._where(channel)
-        person = channel.removeprefix(_PERSON)
+        person = channel.removeprefix(PERSON)
         account = await self.people.account(person)
         if account is None:
-            raise Undeliverable(f"{person} has never been seen in Microsoft Teams.")
-        return await self.chat_with(account.id, account.name)
+            raise NoAccount(f"{person} has never been seen in Microsoft Teams.")
+        try:
+            return await self.chat_with(account.id, account.name)
+        except TeamsRefused as refused:
+            if refused.status != 403:
+                raise
+            raise NoAccount(f"{person} has not installed the app in Microsoft Teams.") from refused
 
     async def chat_with(self, account: str, name: str) -> Conversation:
         """The personal chat with an account; begun when there is none yet. Raises DeliveryError."""

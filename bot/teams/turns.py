@@ -47,6 +47,7 @@ from handlers.conversation import (
 from handlers.conversation import Private as PrivateReply
 from handlers.refusals import NotFound
 from handlers.router import AnyReply, find
+from handlers.turn import PERSON
 from storage.said import content_about, content_at
 
 log = logging.getLogger(__name__)
@@ -202,7 +203,8 @@ class Turns:
         view = await self._view(actor, there.conversation, message_id)
         if view is not None or not message_id:
             return view
-        lane = Place(surface=NAME, tenant=there.tenant, channel=there.conversation).lane
+        channel = f"{PERSON}{actor.person}" if there.personal else there.conversation
+        lane = Place(surface=NAME, tenant=self._surface.tenant, channel=channel).lane
         found = await self._kernel.database.in_read(
             lambda c: content_about(c, lane, heard.name, heard.subject)
         )

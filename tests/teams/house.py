@@ -25,6 +25,7 @@ from tests.fakes.teams_hands import Hands
 from tests.fakes.teams_server import FakeTeams
 from tests.fakes.teams_state import Team, User
 from tests.slack import handlers
+from tests.teams import handlers as _handlers  # noqa: F401  (registers them)
 
 
 @dataclass

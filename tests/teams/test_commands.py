@@ -283,6 +283,20 @@ async def test_invokes_that_this_bot_does_not_know_are_501(home: House, name: st
     assert sent.status == 501
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["messageReaction", "messageUpdate", "messageDelete", "typing", "event", "endOfConversation"],
+)
+async def test_what_is_not_said_to_the_bot_is_let_be(home: House, kind: str) -> None:
+    engineer = home.users["engineer"]
+    where = home.fake.personal_chat(engineer)
+    activity = home.hands.make.message(engineer, where, "test said hello", mentions=False)
+    assert (await home.hands.send({**activity, "type": kind})).status == 200
+    await home.settle()
+    assert home.audited() == []
+    assert home.chat("engineer") == []
+
+
 async def test_work_that_is_going_on_is_finished_before_the_end(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

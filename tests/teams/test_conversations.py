@@ -8,13 +8,15 @@ import pytest
 from bot.surface import NotInstalled
 from bot.teams import conversations as conversations_module
 from bot.teams.conversations import Conversations
-from handlers.conversation import said
+from handlers.conversation import Button, Controls, Message, said
 from storage import outbox, teams
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.said import content_about, content_at
 from storage.teams import Conversation
 from tests.conftest import Clock
 from tests.fakes.teams_cards import words
+from tests.fakes.teams_state import Chat
 from tests.teams.house import House, house
 
 
@@ -104,7 +106,7 @@ async def test_channels_that_are_made_renamed_deleted_and_restored(home: House) 
     lead, team = home.users["lead"], home.team
     made = "19:00000000000000000000000000000001@thread.tacv2"
     home.team.channels["new"] = made
-    home.fake.chats[made] = type(home.fake.chats[team.id])(made, team=team)
+    home.fake.chats[made] = Chat(made, team=team)
     await home.hands._channel(team, made, "new", lead, "channelCreated")
     assert known(home)[made].name == "AI / new"
     await home.hands.rename_channel(team, made, "newer", lead)
@@ -169,14 +171,15 @@ async def test_a_chat_that_is_heard_of_by_its_first_message(empty: House) -> Non
 
 async def test_a_chat_of_two_people_is_not_the_bots(home: House) -> None:
     engineer = home.users["engineer"]
-    own = home.fake.personal_chat(engineer)
+    await home.hands.say(engineer, "help")
+    other = home.fake.add_user("other@example.com", "Somebody")
     between = "19:two-people@unq.gbl.spaces"
-    home.fake.chats[between] = home.fake.chats[own]
-    sent = await home.hands.extension_fetch(engineer, "spend-help", between)
-    assert sent.status == 200
+    home.fake.chats[between] = Chat(between, user=other.oid)  # the bot is not in it
+    sent = await home.hands.extension_fetch(engineer, "test-long", between)
     await home.settle()
+    assert "part 0" in words(sent.card())  # they are known by their own chat with the bot
     assert between not in known(home)
-    assert "/spend" in str(sent.json())  # known by the personal chat, where the bot is
+    assert "part 29" in home.chat("engineer")[-1]
 
 
 async def test_two_replicas_know_the_same(home: House) -> None:
@@ -223,3 +226,44 @@ async def test_the_same_activity_again_writes_nothing(home: House) -> None:
     home.clock.now += timedelta(minutes=1)
     await home.hands.say(home.users["engineer"], "help")
     assert known(home) == before
+
+
+def test_conversations_are_kept_on_both_databases(database: Database, clock: Clock) -> None:
+    one = Conversation("t", "19:a@thread.tacv2", "channel", "https://x/", "19:g@thread.tacv2", "AI")
+    chat = Conversation("t", "a:1", "personal", "https://x/", user_id="29:1")
+    with database.write() as connection:
+        teams.remember(connection, one, clock())
+        teams.remember(connection, chat, clock() + timedelta(seconds=1))
+        nameless = Conversation("t", one.conversation, "channel", "https://y/")
+        teams.remember(connection, nameless, clock() + timedelta(seconds=2))
+        teams.lost(connection, "t", "away", team=one.team)
+        teams.lost(connection, "other", "away", conversation=chat.conversation)
+    with database.read() as connection:
+        first, second = teams.all_of(connection, "t")
+    assert (first.name, first.team, first.service_url) == ("AI", one.team, "https://y/")
+    assert (first.gone_why, second) == ("away", chat)
+
+
+def test_what_a_message_says_is_found_on_both_databases(database: Database, clock: Clock) -> None:
+    button = Button(label="Take", action="take", subject="s1")
+    asking = Message(summary="Asking", blocks=(Controls(controls=(button,)),))
+    lane = "teams:t:19:a"
+    with database.write() as connection:
+        for kind, content in (("post", asking), ("edit", said("Done"))):
+            outbox.enqueue(
+                connection,
+                kind=kind,
+                key="m",
+                message_key="m@teams:x",
+                lane=lane,
+                place={},
+                content=content.model_dump(mode="json"),
+                now=clock(),
+            )
+    with database.read() as connection:
+        found = content_about(connection, lane, "take", "s1")
+        assert found is not None
+        assert (found[0], found[1]["summary"]) == ("m@teams:x", "Done")
+        assert content_about(connection, lane, "take", "s2") is None
+        assert content_about(connection, "teams:t:19:b", "take", "s1") is None
+        assert content_at(connection, "teams", "19:a", "1") is None

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.surface import Undeliverable
+from bot.surface import DeliveryError, Undeliverable
 from bot.teams import surface as surface_module
 from bot.teams.login import _AHEAD
 from handlers.conversation import Message, Paragraph, said, text
 from storage import outbox
 from tests.fakes.teams_cards import words
+from tests.slack import handlers
 from tests.teams.house import House
 
 
@@ -138,18 +139,36 @@ async def test_what_is_for_one_person_is_never_told_to_a_channel(home: House) ->
     assert place is not None
     person = place.model_copy(update={"channel": "@lead@example.com"})
     sent = await home.surface.post(person, "k", said("For you alone"), None)
-    for leave in (home.fake.uninstall_personal, home.hands.uninstall_personal):
-        result = leave(lead)
-        if result is not None:
-            await result
-        for act in (
-            lambda: home.surface.edit(sent.ref, "k", said("Still for you alone")),
-            lambda: home.surface.post(person, "k2", said("And this for you alone"), None),
-        ):
-            with pytest.raises(Exception, match=r"."):
-                await act()
+    for told in (False, True):
+        if told:
+            await home.hands.uninstall_personal(lead)
+        home.fake.uninstall_personal(lead)
+        with pytest.raises(DeliveryError):
+            await home.surface.edit(sent.ref, "k", said("Still for you alone"))
+        with pytest.raises(DeliveryError):
+            await home.surface.post(person, "k2", said("And this for you alone"), None)
     for channel in home.team.channels.values():
         assert not any("for you alone" in str(m) for m in home.fake.roots(channel))
+
+
+async def test_what_is_told_to_a_person_is_in_their_own_chat(home: House) -> None:
+    await home.hands.say(home.users["lead"], "help")
+    await home.hands.say(home.users["finops"], "help")
+    await home.settle()
+    home.fake.uninstall_personal(home.users["finops"])
+    await home.hands.uninstall_personal(home.users["finops"])
+    for who in ("lead", "finops", "executive"):  # the last has never been here
+        person = f"{who}@example.com"
+        await home.kernel.turn(lambda turn, p=person: turn.tell(p, "t", said(f"For {p} alone")))  # type: ignore[misc]
+    await home.kernel.delivery.drain()
+    assert home.chat("lead")[-1] == "For lead@example.com alone"
+    assert waiting(home) == 0
+    assert dead(home) == []
+    for channel in home.team.channels.values():
+        assert home.fake.roots(channel) == []
+    await home.kernel.turn(lambda turn: turn.edit("t", said("Settled")))
+    await home.kernel.delivery.drain()
+    assert home.chat("lead")[-1] == "Settled"
 
 
 async def test_a_message_in_a_deleted_channel_goes_on_in_the_default_channel(home: House) -> None:
@@ -200,6 +219,23 @@ async def test_after_a_lost_answer_it_is_posted_again_and_the_older_copy_still_w
     assert "investigating by" in words(older)  # for everyone, not for the one who pressed alone
     assert "investigating by" in words(newer)
     assert len(home.audited()) == 1
+
+
+async def test_the_older_copy_in_somebodys_own_chat_gets_the_news_too(home: House) -> None:
+    lead = home.users["lead"]
+    await home.hands.say(lead, "help")
+    await home.settle()
+    home.fake.lose(method="POST", path_part="activities")
+    await home.kernel.turn(lambda turn: handlers.thing(turn, "mine", "", "@lead@example.com"))
+    await home.kernel.delivery.drain()
+    await later(home)
+    chat = home.fake.personal_chat(lead)
+    older, newer = home.fake.messages(chat)[-2:]
+    sent = await home.hands.press(lead, chat, older, "Take")
+    await home.settle()
+    assert home.state("mine") == "investigating"
+    for one in (sent.card(), older, newer):
+        assert "investigating by" in words(one)
 
 
 async def test_trap_55_tokens_are_asked_for_once_and_kept_across_turns(home: House) -> None:
@@ -257,15 +293,16 @@ async def test_a_bot_whose_token_teams_refuses_is_revoked_too(home: House) -> No
 
 
 async def test_seven_messages_a_second_and_eight_in_two(home: House) -> None:
-    began, base = time.monotonic(), home.fake.now
-    home.fake.now = lambda: base() + time.monotonic() - began
-    home.fake.rate_limits = True
     home.surface.pace = surface_module.PACE
     place = home.surface.place("ml-search")
     assert place is not None
     for n in range(9):
         await home.surface.post(place, f"k{n}", said(str(n)), None)
-    assert len(home.fake.roots(home.channel("ml-search"))) == 9
+    sent = list(home.surface._sent[place.channel])
+    assert len(home.fake.roots(place.channel)) == len(sent) == 9
+    assert sent[7] - sent[0] > 1.0
+    assert sent[8] - sent[0] > 2.0
+    assert time.monotonic() >= sent[8]  # it was waited for
 
 
 async def test_what_does_not_fit_goes_on_in_the_thread(home: House) -> None:

@@ -1,7 +1,8 @@
 """Traps of the platform rules that touch Teams: 14 to 17, 20, 22, 40, 46 to 48, 50.
 
 The others are where they belong: 39 in test_anonymous and tests/bot/test_settings, 41 to 45 and 51 in test_tokens,
-18 in test_people, 49 and 55 in test_commands and test_delivery, 52 in test_commands and test_forms, 53 and 54 in test_refresh.
+18 in test_people, 49 and 55 in test_commands and test_delivery, 52 in test_commands and test_forms,
+53 and 54 in test_refresh.
 """
 
 import asyncio
@@ -134,6 +135,20 @@ async def test_trap_20_a_role_in_the_data_is_none(home: House) -> None:
     data = {"roles": ["finops"], "actor": "lead@example.com", "from": {"aadObjectId": "x"}}
     sent = await home.press("executive", message, "Take", data=data)
     assert "This needs the role" in sent.told()
+    assert home.state() == "open"
+
+
+async def test_trap_20_forged_words_without_end_take_no_time(home: House) -> None:
+    message = await home.thing()
+    long = "spend " * 40_000
+    for data in (
+        {"action": long, "subject": long, "version": 1, "choice": long},
+        {"command": long, "text": long},
+        {"form": long, "subject": long, "version": 1, "fields": [long], "carried": {"form": long}},
+    ):
+        sent = await home.press("engineer", message, "Take", data={"sandrail": data})
+        assert sent.status == 200
+        assert sent.seconds < 2
     assert home.state() == "open"
 
 
