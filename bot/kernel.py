@@ -43,7 +43,8 @@ class Kernel:
 
     def places(self, channel: str) -> tuple[Place, ...]:
         """Where a channel of the policy is, on every surface that has it; where it is on none, the default
-        channel, so that nothing is lost. ``@`` and an e-mail is a person's own chat, which nothing stands in for."""
+        channel, so that nothing is lost. ``@`` and an e-mail is a person's own chat, which
+        nothing stands in for."""
         default = self.loaded.policy.alerts.default
         for name in (channel,) if channel.startswith(PERSON) else (channel, default):
             found = tuple(p for s in self.surfaces.values() if (p := s.place(name)) is not None)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bot.cutting import clean, clip, size
 from bot.slack import limits
 from bot.slack.fitting import (
     Made,
@@ -20,7 +21,6 @@ from bot.slack.fitting import (
     section,
     weight,
 )
-from bot.slack.limits import clean, clip, size
 from bot.slack.mrkdwn import Accounts, escape
 from bot.slack.tables import narrowed
 from handlers.conversation import (

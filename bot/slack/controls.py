@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bot.cutting import clip, one_line, size
 from bot.slack.limits import (
     ACTIONS,
     BUTTON,
@@ -21,9 +22,6 @@ from bot.slack.limits import (
     OPTIONS,
     PLACEHOLDER,
     VALUE,
-    clip,
-    one_line,
-    size,
 )
 from handlers.conversation import Button, Control, Menu, Option
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.cutting import clean, clip, one_line, size
 from bot.slack import limits, tables
 from bot.slack.controls import actions, plain_text
-from bot.slack.limits import clean, clip, one_line, size
 from bot.slack.mrkdwn import Accounts, escape, in_words, labelled, mrkdwn, text_part
 from handlers.conversation import (
     Band,

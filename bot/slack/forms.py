@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from bot.cutting import clean, clip, size
 from bot.slack import limits
 from bot.slack.blocks import Rendered
 from bot.slack.controls import option, plain_text
-from bot.slack.limits import clean, clip, size
 from bot.slack.mrkdwn import Accounts, text_object
 from handlers.conversation import ChoiceField, DateField, Form, FormField, TextField
 

@@ -10,7 +10,8 @@ from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bot.slack.limits import URL, clean, clip, parted, size
+from bot.cutting import clean, clip, parted, size
+from bot.slack.limits import URL
 from handlers.conversation import At, Code, Link, Mention, Plain, Span, Strong, Text, text
 
 #: A person (e-mail) → the account's id in this workspace.

@@ -9,9 +9,9 @@ from typing import Any
 
 from yarl import URL
 
+from bot.cutting import clean
 from bot.slack.controls import pressed
 from bot.slack.forms import Opened, submitted
-from bot.slack.limits import clean
 from handlers.conversation import Actor, Interaction, Kind, Place
 
 _MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 import aiohttp
 
 from bot.charts import draw_band
+from bot.cutting import one_line
 from bot.slack.calls import Calls
-from bot.slack.limits import UPLOAD_ALT, one_line
+from bot.slack.limits import UPLOAD_ALT
 from bot.surface import DeliveryError
 from handlers.conversation import Band
 

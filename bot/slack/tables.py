@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from bot.slack.limits import clip, one_line
+from bot.cutting import clip, one_line
 from handlers.conversation import Table
 
 WIDTH = 96

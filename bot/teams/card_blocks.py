@@ -10,20 +10,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from bot.teams.card_limits import (
-    ALT,
-    CELL,
-    COLUMNS,
-    HEADER,
-    HEADING,
-    LABEL,
-    ROW,
-    VALUE,
-    clean,
-    clip,
-    one_line,
-    weight,
-)
+from bot.cutting import clean, clip, one_line, size
+from bot.teams.card_limits import ALT, CELL, COLUMNS, HEADER, HEADING, LABEL, ROW, VALUE, weight
 from bot.teams.card_text import (
     Mentions,
     as_markdown,
@@ -69,12 +57,12 @@ class Context:
 def normal(block: Block) -> Iterator[Block]:
     """The same content in blocks whose parts are small: no long headings, labels or cells, no wide tables."""
     match block:
-        case Heading() if len(block.text) > HEADING:
+        case Heading() if size(block.text) > HEADING:
             yield Heading(text=clip(clean(block.text), HEADING))
             yield Paragraph(text=text(Strong(text=block.text)))
         case Facts():
             yield from _normal_facts(block)
-        case Items() if len(block.title) > HEADING:
+        case Items() if size(block.title) > HEADING:
             yield Paragraph(text=text(Strong(text=block.title)))
             yield block.model_copy(update={"title": ""})
         case Table():
@@ -87,7 +75,7 @@ def normal(block: Block) -> Iterator[Block]:
 def _normal_facts(facts: Facts) -> Iterator[Block]:
     some: list[Fact] = []
     for fact in facts.facts:
-        if len(fact.label) <= LABEL and length(fact.value) <= VALUE:
+        if size(fact.label) <= LABEL and length(fact.value) <= VALUE:
             some.append(fact)
             continue
         if some:
@@ -115,7 +103,7 @@ def _narrow(table: Table) -> Iterator[Table]:
 
 
 def _normal_rows(table: Table) -> Iterator[Block]:
-    if any(len(cell) > HEADER for cell in table.header):
+    if any(size(cell) > HEADER for cell in table.header):
         yield Paragraph(text=text(Strong(text=" · ".join(c for c in table.header if c.strip()))))
         table = table.model_copy(
             update={"header": tuple(one_line(c, HEADER, "") for c in table.header)}
@@ -306,7 +294,7 @@ def _band(
     left_room = room - (weight(made) - len(picture))
     if left_room < 0 or len(picture) > pictures:
         return [], [band]
-    if len(words) <= ALT:
+    if size(words) <= ALT:
         return [made], []
     more, left = _text(Small(text=text(words)), left_room, context, _SMALL)
     return [made, *more], left

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.cutting import clip, one_line
 from bot.teams.card_limits import (
     ACTIONS,
     BUTTON,
@@ -22,8 +23,6 @@ from bot.teams.card_limits import (
     ID,
     INTRO,
     MENU,
-    clip,
-    one_line,
     weight,
 )
 from bot.teams.card_text import Mentions, elements, heading, literal, markdown, split

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bot.cutting import clean, clip, one_line
 from bot.teams.card_controls import OURS, SCHEMA, VERSION, execute, label, ours, version_of
 from bot.teams.card_limits import (
     CHOICE,
@@ -25,9 +26,6 @@ from bot.teams.card_limits import (
     INPUT,
     INTRO,
     TEXT,
-    clean,
-    clip,
-    one_line,
     weight,
 )
 from bot.teams.card_text import Mentions, elements, heading, literal, markdown, split

@@ -8,11 +8,6 @@ learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-r
 import json
 from typing import Any
 
-# The same words are cut the same way on every surface.
-from bot.slack.limits import clean, clip, one_line
-
-__all__ = ["clean", "clip", "one_line", "weight"]
-
 #: Bytes of a card, its pictures included; Teams refuses an activity of 80 KB and more.
 CARD = 76_000
 #: Bytes without the pictures. Teams counts 100 KB of UTF-16, in which each of them may be two.

@@ -13,7 +13,8 @@ from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bot.teams.card_limits import NAME, URL, clean, clip, weight
+from bot.cutting import clean, clip
+from bot.teams.card_limits import NAME, URL, weight
 from handlers.conversation import At, Code, Link, Mention, Plain, Span, Strong, Text
 
 _JOINER = "\u2060"  # has no width and does not break lines

@@ -8,18 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.cutting import one_line
 from bot.teams.card_blocks import Context, Element, data, fit, normal, words_of
 from bot.teams.card_controls import OURS, SCHEMA, VERSION, action, sets, singles
-from bot.teams.card_limits import (
-    CARD,
-    CONTROLS,
-    FALLBACK,
-    REFRESHED,
-    SUMMARY,
-    TEXT,
-    one_line,
-    weight,
-)
+from bot.teams.card_limits import CARD, CONTROLS, FALLBACK, REFRESHED, SUMMARY, TEXT, weight
 from bot.teams.card_text import Account, Mentions, markdown
 from handlers.conversation import (
     Band,

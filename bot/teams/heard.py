@@ -11,13 +11,13 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.cutting import clean
 from bot.teams.card_controls import opened, pressed
 from bot.teams.card_forms import Submitted, submitted
-from bot.teams.card_limits import clean
+from bot.teams.cards import REFRESH
 from handlers.conversation import Actor, Interaction, Kind, Place
 
 NAME = "teams"
-REFRESH = "sandrail.refresh"  # the verb of a card that looks for its news: never a click
 COMMAND = "sandrail.command"  # the form of the message extension in which a command is typed
 _LONGEST = 3000  # characters of one input
 _NAME = 200  # of a handler's name: whatever is forged, the search for the nearest one is quick

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from bot.cutting import clip, size
 from bot.slack import forms, limits
 from bot.slack.blocks import Rendered, render, weight
 from bot.slack.controls import pressed
 from bot.slack.forms import FormTooLongError, Opened
-from bot.slack.limits import clip, size
 from bot.slack.mrkdwn import web_address
 from handlers.conversation import (
     At,

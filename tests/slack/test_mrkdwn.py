@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.limits import size
+from bot.cutting import size
 from bot.slack.mrkdwn import _CLOSES, _OPENS, escape, literal, mrkdwn
 from handlers.conversation import Plain, Strong
 

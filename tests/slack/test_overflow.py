@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
+from bot.cutting import parted, size
 from bot.slack import limits
 from bot.slack.blocks import Rendered, render, weight
-from bot.slack.limits import parted, size
 from handlers.conversation import (
     Band,
     Button,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from bot.slack.limits import clean
+from bot.cutting import clean
 from bot.teams.card_text import Account
 from bot.teams.cards import Rendered, card
 from handlers.conversation import (

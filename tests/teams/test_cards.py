@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.cutting import clean
 from bot.teams import card_limits as limits
 from bot.teams.card_controls import pressed
 from bot.teams.card_text import Account, markdown, web_address
@@ -127,7 +128,7 @@ def test_markdown_has_no_mention_and_no_function_in_it(words: str) -> None:
     made = markdown(words)
     assert "{{" not in made
     assert "<at" not in made
-    assert Counter(made) >= Counter(limits.clean(words).replace(" ", "").replace("\t", ""))
+    assert Counter(made) >= Counter(clean(words).replace(" ", "").replace("\t", ""))
 
 
 def test_the_rest_of_the_rest_says_once_that_it_continues() -> None:
