@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class Fresh(Generic[K, V]):
-    """What ``ask`` said about a key within the last ``lives``; a failure is never kept."""
+    """What ``ask`` said about a key within the last ``lives``; a failure is never kept, nor is None."""
 
     def __init__(
         self,
@@ -29,15 +29,16 @@ class Fresh(Generic[K, V]):
         self._kept: dict[K, tuple[datetime, V]] = {}
         self._asking: dict[K, asyncio.Task[V]] = {}
 
-    def has(self, key: K) -> bool:
-        """Whether the answer is there without asking."""
+    def kept(self, key: K) -> V | None:
+        """The answer that is there without asking, None when there is none."""
         kept = self._kept.get(key)
-        return kept is not None and self._clock() - kept[0] < self._lives
+        return kept[1] if kept is not None and self._clock() - kept[0] < self._lives else None
 
     async def get(self, key: K) -> V:
         """The answer. The asking goes on when a waiter gives up. Raises what ``ask`` raises."""
-        if self.has(key):
-            return self._kept[key][1]
+        kept = self.kept(key)
+        if kept is not None:
+            return kept
         task = self._asking.get(key)
         if task is None:
             task = asyncio.ensure_future(self._asked(key))
@@ -64,3 +65,17 @@ class Fresh(Generic[K, V]):
         self._asking.pop(key, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("%s could not be checked: %s", key, error)
+
+
+async def within(seconds: float, *asked: Awaitable[Any]) -> list[Any]:
+    """The answers that come in time, None for each that does not or that fails; the asking may go on."""
+    checks = [asyncio.ensure_future(one) for one in asked]
+    await asyncio.wait(checks, timeout=seconds)
+    return [_answer(check) for check in checks]
+
+
+def _answer(check: "asyncio.Future[Any]") -> Any:
+    if not check.done():
+        check.cancel()
+        return None
+    return None if check.cancelled() or check.exception() is not None else check.result()

@@ -103,11 +103,7 @@ def _bill(start: Start) -> Iterator[Finding]:
 
 def _roles(start: Start) -> Iterator[Finding]:
     policy = start.loaded.policy
-    staffed = {
-        role
-        for role, members in policy.roles.items()
-        if members.emails or members.slack_groups or members.entra_groups
-    }
+    staffed = policy.staffed()
     for permission in PERMISSIONS:
         roles = roles_that_may(policy, permission)
         if not staffed.intersection(roles):
@@ -121,6 +117,8 @@ def _roles(start: Start) -> Iterator[Finding]:
         yield Finding(
             "warning", f"Roles without members: {', '.join(empty)}.", "Add e-mails or groups."
         )
+    for doubt in policy.doubtful():
+        yield Finding("warning", doubt, "Give the role a member, or take it out of the ladder.")
     known = {p.email for p in policy.people}
     for role, members in sorted(policy.roles.items()):
         for email in members.emails if known else ():

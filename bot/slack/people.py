@@ -7,11 +7,12 @@ that its trigger lives, so a person who cannot be checked within :data:`PATIENCE
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
+from bot.fresh import Fresh, within
 from bot.slack.calls import Calls
 from bot.slack.errors import SlackRefused
 from bot.surface import DeliveryError
@@ -27,9 +28,9 @@ PATIENCE = 1.2  # seconds that a click waits for a check; views.open must follow
 FRESH = timedelta(seconds=60)  # how long a role may outlive its removal
 _KNOWN = timedelta(hours=1)  # how long the account of an e-mail is kept
 _UNKNOWN = timedelta(minutes=10)  # how long an e-mail without an account is not asked for again
-_MOST = 5000  # entries of a cache
+_MOST = 5000  # e-mails whose account is kept
+_ALL = "groups"  # the one thing that is asked about user groups
 
-T = TypeVar("T")
 #: Name of a user group (handle or id) → its members.
 Groups = dict[str, frozenset[str]]
 
@@ -73,10 +74,9 @@ class People:
         self._clock = clock
         self._policy = policy
         self._home = home
-        self._seen: dict[str, tuple[datetime, _Seen]] = {}
-        self._groups: tuple[datetime, Groups] | None = None
+        self._seen: Fresh[str, _Seen] = Fresh(self._ask_who, clock, FRESH)
+        self._groups: Fresh[str, Groups] = Fresh(self._ask_groups, clock, FRESH)
         self._no_groups = False
-        self._asking: dict[str, asyncio.Task[Any]] = {}
         self._accounts: dict[str, tuple[datetime, str | None]] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
@@ -85,11 +85,11 @@ class People:
 
         Takes :data:`PATIENCE` seconds at most and raises nothing.
         """
-        seen, groups = self._kept(user_id), self._kept_groups()
+        named = any(m.slack_groups for m in self._policy().roles.values())
+        seen, groups = self._seen.kept(user_id), self._groups.kept(_ALL) if named else {}
         if seen is None or groups is None:
-            checks = [asyncio.ensure_future(self._who(user_id)), asyncio.ensure_future(self._all())]
-            await asyncio.wait(checks, timeout=PATIENCE)
-            seen, groups = _result(checks[0]), _result(checks[1])
+            asked = [self._seen.get(user_id), *([self._groups.get(_ALL)] if named else [])]
+            seen, groups = (*await within(PATIENCE, *asked), {})[:2]
         if seen is None:
             return self._actor(
                 user_id, name or user_id, f"slack:{self._home.tenant}:{user_id}", "unknown"
@@ -124,9 +124,9 @@ class People:
 
     async def close(self) -> None:
         """Waits for what is being kept; ends what is being asked."""
-        for task in self._asking.values():
-            task.cancel()
-        await asyncio.gather(*self._asking.values(), *self._writing, return_exceptions=True)
+        await self._seen.close()
+        await self._groups.close()
+        await asyncio.gather(*self._writing, return_exceptions=True)
 
     def _actor(self, user_id: str, name: str, person: str, standing: Standing) -> Actor:
         return Actor(
@@ -140,16 +140,6 @@ class People:
 
     # --- accounts ---------------------------------------------------------------------------------
 
-    def _kept(self, user_id: str) -> _Seen | None:
-        kept = self._seen.get(user_id)
-        return kept[1] if kept is not None and self._clock() - kept[0] < FRESH else None
-
-    async def _who(self, user_id: str) -> _Seen:
-        kept = self._kept(user_id)
-        if kept is None:
-            kept = await self._once(f"user {user_id}", lambda: self._ask_who(user_id))
-        return kept
-
     async def _ask_who(self, user_id: str) -> _Seen:
         try:
             user = (await self._calls.read("users.info", user=user_id))["user"]
@@ -159,11 +149,7 @@ class People:
             seen = _Seen(f"slack:{self._home.tenant}:{user_id}", None, user_id, "stranger")
         else:
             seen = self._described(user_id, user)
-        now = self._clock()
-        if len(self._seen) >= _MOST:
-            self._seen.clear()
-        self._seen[user_id] = (now, seen)
-        self._keep(user_id, seen, now)
+        self._keep(user_id, seen, self._clock())
         return seen
 
     def _described(self, user_id: str, user: dict[str, Any]) -> _Seen:
@@ -229,20 +215,8 @@ class People:
 
     # --- user groups ------------------------------------------------------------------------------
 
-    def _kept_groups(self) -> Groups | None:
-        if not any(m.slack_groups for m in self._policy().roles.values()):
-            return {}
-        kept = self._groups
-        return kept[1] if kept is not None and self._clock() - kept[0] < FRESH else None
-
-    async def _all(self) -> Groups:
+    async def _ask_groups(self, _: str) -> Groups:
         """The members of the user groups that the policy names, by handle and by id."""
-        kept = self._kept_groups()
-        if kept is None:
-            kept = await self._once("groups", self._ask_groups)
-        return kept
-
-    async def _ask_groups(self) -> Groups:
         named = {
             g.lstrip("@").casefold() for m in self._policy().roles.values() for g in m.slack_groups
         }
@@ -267,7 +241,6 @@ class People:
             if not self._no_groups:
                 log.warning("this Slack plan has no user groups: roles come from e-mails only")
             self._no_groups = True
-        self._groups = (self._clock(), groups)
         return groups
 
     async def _ask_listed(self) -> list[dict[str, Any]]:
@@ -296,26 +269,3 @@ class People:
             self._accounts.clear()
         self._accounts[person] = (self._clock(), account)
         return account
-
-    async def _once(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """The result of ``ask``, asked once however many wait; it goes on when a waiter gives up."""
-        task = self._asking.get(what)
-        if task is None:
-            task = asyncio.ensure_future(ask())
-            self._asking[what] = task
-            task.add_done_callback(lambda done: self._asked(what, done))
-        result: T = await asyncio.shield(task)
-        return result
-
-    def _asked(self, what: str, task: "asyncio.Task[Any]") -> None:
-        self._asking.pop(what, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("%s could not be checked: %s", what, error)
-
-
-def _result(check: "asyncio.Future[Any]") -> Any:
-    """What a check found, None when it failed or is not done; then it is left to its own."""
-    if not check.done():
-        check.cancel()
-        return None
-    return None if check.cancelled() or check.exception() is not None else check.result()

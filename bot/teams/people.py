@@ -14,8 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bot.fresh import Fresh
-from bot.surface import DeliveryError
+from bot.fresh import Fresh, within
 from bot.teams.cards import Account
 from bot.teams.connector import Connector
 from bot.teams.errors import TeamsClosed, TeamsRefused
@@ -97,12 +96,12 @@ class People:
             user_id=sender.mri,
             standing="unknown",
         )
-        wanted = self._groups_named()
-        checks = [asyncio.ensure_future(self._seen.get(asked))]
-        if wanted and sender.oid:
-            checks.append(asyncio.ensure_future(self._groups.get(sender.oid)))  # type: ignore[arg-type]
-        await asyncio.wait(checks, timeout=PATIENCE)
-        seen, groups = _result(checks[0]), _result(checks[1]) if len(checks) > 1 else frozenset()
+        named = bool(self._groups_named() and sender.oid)
+        seen = self._seen.kept(asked)
+        groups = self._groups.kept(sender.oid) if named else frozenset()
+        if seen is None or groups is None:
+            wanted = [self._seen.get(asked), *([self._groups.get(sender.oid)] if named else [])]
+            seen, groups = (*await within(PATIENCE, *wanted), frozenset[str]())[:2]
         if seen is None:
             return unknown
         roles = roles_of(self._policy(), seen.email, entra_groups=groups or ())
@@ -248,18 +247,3 @@ class People:
             name=seen.name,
             now=now,
         )
-
-
-def _result(check: "asyncio.Future[Any]") -> Any:
-    """What a check found, None when it failed or is not done; then it is left to its own."""
-    if not check.done():
-        check.cancel()
-        return None
-    if check.cancelled():
-        return None
-    error = check.exception()
-    if error is not None:
-        if not isinstance(error, DeliveryError):
-            log.error("an account could not be checked", exc_info=error)
-        return None
-    return check.result()
