@@ -55,9 +55,10 @@ format: install-test  ## put the code in shape
 bench: install-test  ## ratios measured in one run: reading bills, acknowledging clicks
 	@$(BIN)/python -m tests.bench.all
 
-pictures: install-test  ## draw the pictures of Slack and Teams in docs/pictures from the real messages
+pictures: install-test  ## draw the pictures in docs/pictures from the real messages
 	@$(BIN)/python -m tests.pictures.slack
 	@$(BIN)/python -m tests.pictures.teams
+	@$(BIN)/python -m tests.pictures.overruns
 
 pins:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt

@@ -1,6 +1,6 @@
 """Imports every module that registers handlers. A new conversation is added here, once."""
 
-from handlers import commands, home, later, spend
+from handlers import commands, home, later, runbooks, spend
 from handlers.alerts import presses
 from handlers.overruns import ask, decide, in_review, silence
 
@@ -12,6 +12,7 @@ __all__ = [
     "in_review",
     "later",
     "presses",
+    "runbooks",
     "silence",
     "spend",
 ]

@@ -43,18 +43,19 @@ def last_of(connection: Connection, budget: str, period: str) -> OverrunRow | No
         select(_overruns)
         .where(_overruns.c.budget == budget, _overruns.c.period == period)
         .where(_overruns.c.state.not_in((*WAITING, "withdrawn")))
-        .order_by(_overruns.c.decided_at.desc(), _overruns.c.id.desc())
+        .order_by(_overruns.c.decided_at.desc(), _overruns.c.opened_at.desc())
         .limit(1)
     ).first()
 
 
-def waiting(connection: Connection) -> Sequence[OverrunRow]:
-    """All that wait for a decision, the earliest due first."""
-    return connection.execute(
+def waiting(connection: Connection, *, lock: bool = False) -> Sequence[OverrunRow]:
+    """All that wait for a decision, the earliest due first; locked when asked for."""
+    query = (
         select(_overruns)
         .where(_overruns.c.state.in_(WAITING))
         .order_by(_overruns.c.due_at, _overruns.c.id)
-    ).all()
+    )
+    return connection.execute(query.with_for_update() if lock else query).all()
 
 
 def times(connection: Connection, budget: str, rung: str, since: datetime) -> int:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from guardrails.policy.model import Policy
+from guardrails.runbooks import Event, Runbook, nobody
 from guardrails.suggest import nearest
+from storage.runbook_files import read_runbooks
 
 Where = tuple[str | int, ...]
 
@@ -39,11 +42,28 @@ class PolicyRefusedError(Exception):
 
 @dataclass(frozen=True)
 class LoadedPolicy:
-    """A valid policy, the hash of its content that decisions record, and the folder paths start at."""
+    """A valid policy with its runbooks, the hash of their content that decisions record, and the folder paths
+    start at."""
 
     policy: Policy
     hash: str
     folder: Path
+    runbooks: Mapping[Event, Runbook] = field(default_factory=dict)
+
+    def doubtful(self) -> Iterator[str]:
+        """What is allowed but hardly meant, a sentence each."""
+        yield from self.policy.doubtful()
+        yield from nobody(self.runbooks.values(), self.policy.staffed())
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What is in the file: the policy when it is valid, all errors, where the keys stand."""
+
+    policy: Policy | None
+    errors: list[PolicyError]
+    marks: dict[Where, tuple[int, int]]
+    data: Any
 
 
 def load_policy(path: Path) -> LoadedPolicy:
@@ -55,12 +75,43 @@ def load_policy(path: Path) -> LoadedPolicy:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise _refused(path, f"cannot be read: {reason}") from None
-    policy = parse_policy(text, str(path))
-    return LoadedPolicy(policy, policy_hash(policy), path.resolve().parent)
+    checked = _check(text, str(path))
+    runbooks, errors = _runbooks(path, checked)
+    if checked.errors or errors or checked.policy is None:
+        raise PolicyRefusedError(checked.errors + errors)
+    policy = checked.policy
+    return LoadedPolicy(policy, policy_hash(policy, runbooks), path.resolve().parent, runbooks)
 
 
 def parse_policy(text: str, name: str = "app.yaml") -> Policy:
-    """The policy in ``text``; ``name`` is what errors call the file."""
+    """The policy in ``text``; ``name`` is what errors call the file. Runbooks are not read."""
+    checked = _check(text, name)
+    if checked.errors or checked.policy is None:
+        raise PolicyRefusedError(checked.errors)
+    return checked.policy
+
+
+def _runbooks(path: Path, checked: _Checked) -> tuple[dict[Event, Runbook], list[PolicyError]]:
+    """The runbooks in the folder that the policy names, and what is wrong with them."""
+    given = checked.data.get("runbooks") if isinstance(checked.data, dict) else None
+    named = given if isinstance(given, str) and given.strip() else "runbooks"
+    folder = path.parent / named.strip()
+    marks = checked.marks
+    if not folder.is_dir():
+        if not isinstance(given, str):
+            return {}, []
+        return {}, [_at(str(path), ("runbooks",), marks, f"there is no folder {folder}")]
+    runbooks, wrong = read_runbooks(folder)
+    errors = [PolicyError(w.file, w.line, w.column, w.path, w.message) for w in wrong]
+    if checked.policy is not None and runbooks and not errors:
+        for signal in checked.policy.detection.signals:
+            if signal not in runbooks:
+                said = f"no runbook in {folder} is for the signal {signal}, which is watched"
+                errors.append(_at(str(path), ("runbooks",), marks, said))
+    return runbooks, errors
+
+
+def _check(text: str, name: str) -> _Checked:
     marks: dict[Where, tuple[int, int]] = {}
     errors: list[PolicyError] = []
     try:
@@ -100,9 +151,7 @@ def parse_policy(text: str, name: str = "app.yaml") -> Policy:
                 errors.append(_at(name, where, marks, message))
     if policy is not None:
         errors += [_at(name, where, marks, message) for where, message in policy.crossed()]
-    if errors or policy is None:
-        raise PolicyRefusedError(sorted(errors, key=lambda e: (e.line, e.column)))
-    return policy
+    return _Checked(policy, sorted(errors, key=lambda e: (e.line, e.column)), marks, data)
 
 
 def _about_another_form(item: Any, items: list[Any], marks: dict[Where, tuple[int, int]]) -> bool:
@@ -125,9 +174,11 @@ def _about_another_form(item: Any, items: list[Any], marks: dict[Where, tuple[in
     return False
 
 
-def policy_hash(policy: Policy) -> str:
-    """SHA-256 of what the policy says, not of how it is written: comments and order do not count."""
-    said = json.dumps(policy.model_dump(mode="json", by_alias=True), sort_keys=True)
+def policy_hash(policy: Policy, runbooks: Mapping[Event, Runbook] | None = None) -> str:
+    """SHA-256 of what policy and runbooks say, not of how it is written: comments and order do not count."""
+    what: dict[str, Any] = policy.model_dump(mode="json", by_alias=True)
+    what["runbooks"] = {event: asdict(one) for event, one in (runbooks or {}).items()}
+    said = json.dumps(what, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from guardrails.runbooks import Runbook, parse
 from storage.database import Database
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
@@ -44,13 +45,21 @@ alerts:
   routes:
     - {when: {team: search}, to: [team]}
     - {when: {impact_at_least: 10000}, to: [finops]}
-runbooks:
-  spend: {title: Spend spike, steps: [Look at the drivers., Stop what runs away.]}
-  gpu-usage: {title: GPU use, steps: [Look at idle nodes.]}
-  cost-per-unit: {title: Unit cost, steps: [Compare price and volume.]}
-  quality: {title: Quality drop, steps: [Compare with the last release.]}
-  resource-mix: {title: Resource mix, steps: [See what moved.]}
 """
+
+RUNBOOKS = {
+    "spend": ("Spend spike", ("Look at the drivers.", "Stop what runs away.")),
+    "gpu-usage": ("GPU use", ("Look at idle nodes.",)),
+    "cost-per-unit": ("Unit cost", ("Compare price and volume.",)),
+    "quality": ("Quality drop", ("Compare with the last release.",)),
+    "resource-mix": ("Resource mix", ("See what moved.",)),
+}
+
+
+def runbook(event: str, title: str, steps: tuple[str, ...], more: str = "") -> Runbook:
+    """A runbook as a file would have it; ``more`` is further front matter."""
+    listed = "\n".join(f"{n}. {step}" for n, step in enumerate(steps, 1))
+    return parse(event, f"---\nevents: [{event}]\n{more}---\n# {title}\n\n{listed}\n")
 
 
 class Clock:
@@ -71,7 +80,9 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def loaded() -> LoadedPolicy:
     policy = parse_policy(POLICY)
-    return LoadedPolicy(policy, policy_hash(policy), Path())
+    made = [runbook(event, title, steps) for event, (title, steps) in RUNBOOKS.items()]
+    runbooks = {event: one for one in made for event in one.events}
+    return LoadedPolicy(policy, policy_hash(policy, runbooks), Path(), runbooks)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

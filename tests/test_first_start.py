@@ -53,6 +53,7 @@ def read(url: str) -> str:
 
 def test_an_empty_folder_becomes_a_console_with_alerts(tmp_path: Path) -> None:
     shutil.copy(ROOT / "app.yaml", tmp_path)
+    shutil.copytree(ROOT / "runbooks", tmp_path / "runbooks")
     with running(tmp_path) as address:
         assert json.loads(read(f"{address}/readyz")) == {"status": "ready"}
         assert "<title>" in read(address)

@@ -122,11 +122,3 @@ class Watch(Section):
 
     units: tuple[CostPerUnit, ...] = ()
     quality: tuple[str, ...] = ()
-
-
-class Runbook(Section):
-    """What to do about one kind of event."""
-
-    title: Name
-    steps: tuple[str, ...] = Field(min_length=1, max_length=12)
-    link: str | None = Field(default=None, pattern=r"^https?://")

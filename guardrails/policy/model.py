@@ -6,17 +6,9 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from babel.numbers import is_currency
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from guardrails.policy.alerts import (
-    SIGNALS,
-    Alerts,
-    Channel,
-    Detection,
-    Runbook,
-    Signal,
-    Watch,
-)
+from guardrails.policy.alerts import Alerts, Channel, Detection, Watch
 from guardrails.policy.base import Name, Section
 from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, TagKey
 from guardrails.policy.budgets import Budget, Nudges
@@ -34,6 +26,15 @@ def _currency(value: str) -> str:
 
 
 Currency = Annotated[str, AfterValidator(_currency)]
+
+
+def _folder(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be the name of the folder that holds the runbooks' Markdown files")
+    return value.strip()
+
+
+Folder = Annotated[str, BeforeValidator(_folder)]
 
 
 class Workspace(Section):
@@ -78,7 +79,10 @@ class Policy(Section):
     ladder: Ladder = Ladder()
     schedule: Schedule = Schedule()
     sample: Sample | None = None
-    runbooks: dict[Signal, Runbook] = Field(default_factory=dict)
+    runbooks: Folder = Field(
+        default="runbooks",
+        description="the folder of the runbooks, Markdown files; it starts at this file's folder",
+    )
     root_causes: tuple[Name, ...] = (
         "Launch or growth that was planned",
         "Runaway job or loop",
@@ -121,9 +125,6 @@ class Policy(Section):
                     ("allocation", *where, "name"),
                     f"two allocation rules are called {name}; names must differ",
                 )
-        for signal in SIGNALS:
-            if signal in self.detection.signals and signal not in self.runbooks and self.runbooks:
-                yield ("runbooks",), f"no runbook for the signal {signal}, which is watched"
         yield from self._budgets(channels)
         for keys, sentence in self.ladder.wrong():
             yield ("ladder", *keys), sentence

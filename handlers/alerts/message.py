@@ -10,6 +10,7 @@ from guardrails.detection.found import Found
 from guardrails.money import Money
 from guardrails.policy.bills import Dimension
 from guardrails.policy.model import Policy
+from guardrails.runbooks import Runbook
 from handlers.alerts.record import found_of
 from handlers.conversation import (
     At,
@@ -64,7 +65,9 @@ def key_of(anomaly_id: str) -> str:
     return f"anomaly:{anomaly_id}"
 
 
-def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Message:
+def alert_message(
+    policy: Policy, row: AnomalyRow, runbook: Runbook | None = None, *, short: bool = False
+) -> Message:
     """The whole alert. ``short``: as one of a group's thread, without the chart."""
     found = found_of(row)
     title = words.headline(found)
@@ -78,12 +81,18 @@ def alert_message(policy: Policy, row: AnomalyRow, *, short: bool = False) -> Me
         blocks.append(Items(title="What drives it", items=tuple(text(line) for line in driven_by)))
     if found.history and not short:
         blocks.append(band_of(found))
-    runbook = policy.runbooks.get(found.signal)
+    controls = controls_of(row)
     if runbook is not None and not _is_over(row):
-        # as one of a group's thread it has no thread of its own
-        steps = " · ".join(runbook.steps) if short else "the steps are in the thread."
-        blocks.append(Small(text=text(f"Runbook “{runbook.title}”: {steps}")))
-    blocks.append(Controls(controls=controls_of(row)))
+        # the checklists of a whole group would bury its thread: there it comes when somebody wants it
+        where = "press Runbook for the checklist." if short else "the steps are in the thread."
+        blocks.append(Small(text=text(f"Runbook “{runbook.title}”: {where}")))
+        if short:
+            controls += (
+                Button(
+                    label="Runbook", action="anomaly.runbook", subject=row.id, version=row.version
+                ),
+            )
+    blocks.append(Controls(controls=controls))
     tone: Tone = "good" if _is_over(row) else _TONES[row.severity]
     summary = f"{title}. {in_words(policy, state)}"
     return Message(summary=summary, blocks=tuple(blocks), tone=tone)
@@ -129,33 +138,6 @@ def band_of(found: Found) -> Band:
         upper=tuple(_number(p.upper) for p in points),
         anomalous=tuple(p.anomalous for p in points),
         incomplete=tuple(not p.complete for p in points),
-    )
-
-
-def runbook_message(policy: Policy, row: AnomalyRow, people: tuple[Mention, ...]) -> Message:
-    """The first reply of the thread: who is asked, and the steps."""
-    found = found_of(row)
-    runbook = policy.runbooks.get(found.signal)
-    blocks: list[Block] = []
-    if people:
-        asked: list[str | Span] = []
-        for mention in people:
-            asked += [" " if asked else "", mention]
-        blocks.append(Paragraph(text=text(*asked, " please have a look.")))
-    if runbook is not None:
-        blocks.append(
-            Items(
-                title=f"Runbook: {runbook.title}",
-                numbered=True,
-                items=tuple(text(s) for s in runbook.steps),
-            )
-        )
-    if not blocks:
-        blocks.append(Paragraph(text=text("What is learned about this is kept in this thread.")))
-    names = ", ".join(m.name for m in people)
-    return Message(
-        summary=f"{f'For {names}. ' if names else ''}Runbook for {words.headline(found)}",
-        blocks=tuple(blocks),
     )
 
 

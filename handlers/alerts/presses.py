@@ -5,6 +5,7 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.alerts.states import Action, decide
+from handlers.alerts.escalation import arm, disarm
 from handlers.alerts.message import SNOOZE_DAYS, in_words, key_of, state_line
 from handlers.alerts.publish import post_rest, show, tell
 from handlers.alerts.record import found_of
@@ -22,6 +23,7 @@ from handlers.conversation import (
 from handlers.deadlines import due
 from handlers.refusals import AlreadyDecided, FieldsRefused, NotFound, Stale, Unreadable
 from handlers.router import press, submission
+from handlers.runbooks import post_runbook
 from handlers.turn import Turn
 from storage import anomalies, deadlines
 from storage.anomalies import AnomalyRow
@@ -196,6 +198,17 @@ def show_rest(turn: Turn, it: Interaction) -> Done:
     return Done(note=f"{count} more {'is' if count == 1 else 'are'} in the thread now.")
 
 
+@press("anomaly.runbook", permission="read")
+def show_checklist(turn: Turn, it: Interaction) -> Done:
+    """Posts the runbook's checklist of one of a group into the thread."""
+    row = _row(turn, it)
+    if row.signal not in turn.loaded.runbooks:
+        raise NotFound("The policy has no runbook for this any more.")
+    if not post_runbook(turn, row.signal, key_of(row.id), key_of(row.id)):
+        raise AlreadyDecided("Its checklist is in the thread already.")
+    return Done(note="The checklist is in the thread.")
+
+
 @due(SNOOZE_OVER)
 def snooze_over(turn: Turn, anomaly_id: str, inputs: dict[str, Any]) -> None:
     """The snooze ends: told again if it still lasts, said to be over if not."""
@@ -220,6 +233,7 @@ def _quiet_over(turn: Turn, anomaly_id: str, state: str, said: str) -> None:
         "decided_at": None,
     }
     anomalies.change(turn.connection, row, state="open", **cleared)
+    arm(turn, row.id)
     show(turn, row.id)
     if ended is None:
         told = f"{said} and it still goes on, so it is open again."
@@ -275,6 +289,9 @@ def _keep(turn: Turn, it: Interaction, row: AnomalyRow, *, state: str, **values:
         raise AlreadyDecided("Somebody was faster; look at the message again.")
     for kind in (SNOOZE_OVER, EXPECTED_OVER):
         deadlines.drop_deadline(turn.connection, kind, row.id)
+    disarm(turn, row.id)
+    if state == "open":
+        arm(turn, row.id)
     show(turn, row.id)
     after = anomalies.get(turn.connection, row.id)
     opened = "Released" if row.state == "investigating" else "Reopened"

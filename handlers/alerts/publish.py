@@ -10,15 +10,11 @@ from guardrails.alerts.states import DECIDED
 from guardrails.detection.feedback import FeedbackRule, quietened
 from guardrails.detection.found import Found
 from guardrails.money import MICROS, Money
-from handlers.alerts.message import (
-    alert_message,
-    group_message,
-    key_of,
-    mention_of,
-    runbook_message,
-)
+from handlers.alerts.escalation import GRAVE, arm, disarm
+from handlers.alerts.message import alert_message, group_message, key_of, mention_of
 from handlers.alerts.record import found_of, rule_of, to_json
 from handlers.conversation import Message, Paragraph, text
+from handlers.runbooks import post_runbook
 from handlers.turn import Turn
 from storage import anomalies
 from storage.anomalies import AnomalyRow
@@ -90,7 +86,7 @@ def _post(turn: Turn, new: list[tuple[Found, Audience]]) -> None:
     for channel, rows in by_channel.items():
         single, grouped = split_flood(rows, turn.policy.alerts.flood)
         for row in single:
-            turn.post(channel, key_of(row.id), alert_message(turn.policy, row))
+            turn.post(channel, key_of(row.id), _alert(turn, row))
         if grouped:
             floods[channel] = grouped
     for row, asked in recorded:  # before the groups: their threads stay short
@@ -99,9 +95,15 @@ def _post(turn: Turn, new: list[tuple[Found, Audience]]) -> None:
         ]  # the owner is mentioned in the message itself
         mentions = tuple(mention_of(turn.policy, p) for p in others)
         key = key_of(row.id)
-        turn.reply(key, f"{key}:runbook", runbook_message(turn.policy, row, mentions))
+        post_runbook(turn, row.signal, key, key, mentions)
     for channel, rows in floods.items():
         _post_group(turn, channel, rows)
+    for row, _ in recorded:
+        arm(turn, row.id)
+
+
+def _alert(turn: Turn, row: AnomalyRow, *, short: bool = False) -> Message:
+    return alert_message(turn.policy, row, turn.loaded.runbooks.get(row.signal), short=short)
 
 
 def _record(turn: Turn, found: Found, who: Audience) -> AnomalyRow:
@@ -163,7 +165,7 @@ def _post_group(turn: Turn, channel: str, rows: list[AnomalyRow]) -> None:
     key = f"group:{group_id}"
     turn.post(channel, key, group_message(group_id, kept, turn.policy.alerts.worst, turn.today))
     for row in kept[: turn.policy.alerts.worst]:
-        turn.reply(key, key_of(row.id), alert_message(turn.policy, row, short=True))
+        turn.reply(key, key_of(row.id), _alert(turn, row, short=True))
 
 
 def post_rest(turn: Turn, group_id: str) -> int:
@@ -175,7 +177,7 @@ def post_rest(turn: Turn, group_id: str) -> int:
         if not turn.is_posted(key_of(row.id), root)
     ]
     for row in rest:
-        turn.reply(root, key_of(row.id), alert_message(turn.policy, row, short=True))
+        turn.reply(root, key_of(row.id), _alert(turn, row, short=True))
     return len(rest)
 
 
@@ -203,6 +205,10 @@ def _goes_on(turn: Turn, row: AnomalyRow, found: Found, rules: list[FeedbackRule
         _announce(turn, row.id)
         return 1
     show(turn, row.id)
+    if again or row.severity not in GRAVE:
+        arm(turn, row.id)
+    if not found.ongoing:
+        disarm(turn, row.id)
     news = " ".join(w for w in (again, _news(row, before, found)) if w)
     if news and (again or row.state not in DECIDED):
         tell(turn, row, str(row.version), news)
@@ -217,8 +223,9 @@ def _announce(turn: Turn, anomaly_id: str) -> None:
     if row is None:
         return
     for channel in row.channels:
-        turn.post(channel, key_of(row.id), alert_message(turn.policy, row))
-    turn.reply(key_of(row.id), f"{key_of(row.id)}:runbook", runbook_message(turn.policy, row, ()))
+        turn.post(channel, key_of(row.id), _alert(turn, row))
+    post_runbook(turn, row.signal, key_of(row.id), key_of(row.id))
+    arm(turn, row.id)
 
 
 def _opens_again(
@@ -259,6 +266,7 @@ def _news(row: AnomalyRow, before: Found, now: Found) -> str:
 
 def _restated_away(turn: Turn, row: AnomalyRow) -> None:
     anomalies.change(turn.connection, row, ended_on=turn.today)
+    disarm(turn, row.id)
     show(turn, row.id)
     tell(
         turn,
@@ -275,7 +283,7 @@ def show(turn: Turn, anomaly_id: str) -> None:
     if row is None:
         return
     groups = anomalies.groups_of(turn.connection, anomaly_id)
-    turn.edit(key_of(row.id), alert_message(turn.policy, row, short=bool(groups)))
+    turn.edit(key_of(row.id), _alert(turn, row, short=bool(groups)))
     for group in groups:
         rows = anomalies.in_group(turn.connection, group.id)
         message = group_message(group.id, rows, turn.policy.alerts.worst, group.day)

@@ -27,10 +27,9 @@ class Looked:
 
 def look(turn: Turn) -> Looked:
     """Brings every budget in line; doing it again changes nothing."""
-    for waiting in overruns.waiting(turn.connection):
-        row = overruns.get(turn.connection, waiting.id, lock=True)
-        if row is not None:
-            end_if_gone(turn, row)
+    # All locks before the first audit entry, whose lock everybody wants: a click has its overrun and waits for it.
+    for row in overruns.waiting(turn.connection, lock=True):
+        end_if_gone(turn, row)
     nudges = begun = 0
     for budget in turn.policy.budgets:
         span = span_of(budget, turn.today)
@@ -76,8 +75,8 @@ def follow_policy(turn: Turn, budget: Budget, span: Span) -> None:
 
 
 def _nudge(turn: Turn, s: Standing, *, begun: bool) -> int:
-    """One message for all that is reached anew: it says the greatest share, and goes to everybody who was to hear of
-    one of them. Each share is told once."""
+    """One message for all that is reached anew: it says the greatest share, and goes to everybody who was to hear
+    of one of them. Each share is told once."""
     reached = crossed(turn.policy.nudges, s)
     told = {
         (basis, at)

@@ -69,8 +69,8 @@ def last_day(turn: Turn) -> date | None:
 
 
 def base_of(turn: Turn, budget: Budget, span: Span) -> Decimal | None:
-    """The limit without what was granted beyond it, in the workspace's currency: the ledger's sum, and what a limit
-    per unit comes to; None while there are no units to go by.
+    """The limit without what was granted beyond it, in the workspace's currency: the ledger's sum, and what a
+    limit per unit comes to; None while there are no units to go by.
 
     Until the first look of a period has written the ledger, the policy's limit stands for it.
     """
@@ -89,8 +89,8 @@ def base_of(turn: Turn, budget: Budget, span: Span) -> Decimal | None:
 
 
 def _units_of_period(turn: Turn, budget: Budget, span: Span, metric: str) -> Decimal:
-    """The units of the days so far, and for the days to come as many a day as in the last four weeks: the first days
-    of a period, or days without a count, say too little of its rest."""
+    """The units of the days so far, and for the days to come as many a day as in the last four weeks: the first
+    days of a period say too little of its rest."""
     through = last_day(turn)
     if through is None:
         return Decimal(0)

@@ -1,6 +1,6 @@
 """Asking for an overrun: how much, until when, why, and what is expected of it."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from guardrails.ladder import who_decides
 from guardrails.suggest import did_you_mean
@@ -98,7 +98,7 @@ def _form(turn: Turn, name: str) -> OpenForm:
     intro = text(
         "Whoever decides sees the budget, its burn and its forecast beside what you write."
     )
-    last = turn.today + timedelta(days=30)
+    last: date | None = None  # which budget's period ends when is not known before one is chosen
     if name:
         budget = find_budget(turn, name)
         if budget is None:
@@ -114,7 +114,13 @@ def _form(turn: Turn, name: str) -> OpenForm:
         fields.append(ChoiceField(name="budget", label="Budget", options=options))
     fields += [
         TextField(name="amount", label="How much more", hint="such as 1,200", max_length=30),
-        DateField(name="until", label="Until", initial=last, hint="at most the period's end"),
+        DateField(
+            name="until",
+            label="Until",
+            initial=last,
+            hint="at most, and without a day, the period's end",
+            required=False,
+        ),
         TextField(name="why", label="What for", multiline=True, max_length=500),
         TextField(name="value", label="What is expected of it", required=False, max_length=300),
     ]

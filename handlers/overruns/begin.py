@@ -40,14 +40,17 @@ def begin_or_follow(turn: Turn, s: Standing) -> int:
 def _refused(turn: Turn, s: Standing) -> Decimal:
     """How much beyond the limit has been decided not to be granted in this period, as far as that still holds.
 
-    What counts is how far it was beyond the limit when it was decided, not what was asked for: a request for ten
-    times as much that is declined must not keep the bot quiet. What was granted for a time that is over, a bridge for
-    example, is asked anew.
+    What counts is how far it was beyond the limit when it was decided, not what was asked for: a request for
+    ten times as much that is declined must not keep the bot quiet. What was granted for a time that is over, a
+    bridge for example, is asked anew.
     """
     last = overruns.last_of(turn.connection, s.budget.name, s.span.key)
     if last is None or (last.granted_micros and last.until < turn.today):
         return Decimal(0)
-    return max(over_of(last) - Decimal(last.granted_micros) / MICROS, Decimal(0))
+    decided = over_of(last)
+    if last.kind == "asked":
+        decided = min(decided, Decimal(last.amount_micros) / MICROS)
+    return max(decided - Decimal(last.granted_micros) / MICROS, Decimal(0))
 
 
 def begin(

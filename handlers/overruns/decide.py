@@ -147,8 +147,8 @@ def read_amount(said: str, currency: str) -> Money:
 
 def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: str = "") -> Done:
     same = Money(amount, turn.policy.workspace.currency).micros == row.amount_micros
-    # A smaller amount may be on a smaller rung. What is in joint review is decided there, whatever the amount: else
-    # a rung below could end the review with a small part.
+    # A smaller amount may be on a smaller rung. What is in joint review is decided there, whatever the amount:
+    # else a rung below could end the review with a small part.
     least = step_of(turn.policy, row) if same or row.state == "review" else 0
     where = placed(turn, case_of(row, amount), least)
     before = overruns.agreements(turn.connection, row) if same else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from guardrails.business_time import add_hours, end_of_day, same_day
+from guardrails.business_time import add_hours, end_of_day, is_open, same_day
 from guardrails.ladder import waits_for, who_decides
 from guardrails.money import MICROS, Money
 from guardrails.policy.people import Role
@@ -231,7 +231,8 @@ def extend(turn: Turn, row: OverrunRow) -> datetime:
     """A late review gets until the end of the next working day; returns when that is."""
     review = reviews.get(turn.connection, row.id)
     late = 0 if review is None else review.late
-    due = end_of_day(calendar(turn.policy), turn.now, 1)
+    workspace = calendar(turn.policy)
+    due = end_of_day(workspace, turn.now, 1 if is_open(workspace, turn.now) else 0)
     reviews.change(turn.connection, row.id, due_at=due, late=late + 1)
     overruns.change(turn.connection, row, due_at=due)
     deadlines.set_deadline(turn.connection, DUE, row.id, due)

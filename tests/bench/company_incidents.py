@@ -84,6 +84,7 @@ def read_planted(path: Path) -> list[Planted]:
 def company(folder: Path, seed: int, days: int) -> tuple[Database, Policy, list[Planted]]:
     """The sample of a seed, ingested; its policy; what was planted."""
     shutil.copy(ROOT / "app.yaml", folder / "app.yaml")
+    shutil.copytree(ROOT / "runbooks", folder / "runbooks")
     write_sample(folder / "sample", seed=seed, days=days, until=UNTIL)
     loaded = load_policy(folder / "app.yaml")
     database = Database(f"sqlite:///{folder / 'bench.db'}")

@@ -31,6 +31,10 @@ class Seat(Protocol):
         """Presses a button, or chooses in a menu, of the channel's first message."""
         ...
 
+    async def press_in_thread(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        """Presses in the first reply under the channel's first message that has such a control."""
+        ...
+
     async def fields(self) -> list[str]:
         """The names of the open form's fields."""
         ...
@@ -80,10 +84,16 @@ class ConsoleSeat:
         return [json.dumps(m["content"]) for m in found["replies"]]
 
     async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        await self._press(who, (await self.client.messages(channel))[:1], label, choice)
+
+    async def press_in_thread(self, who: str, channel: str, label: str, choice: str = "") -> None:
         first = (await self.client.messages(channel))[0]
-        controls = [
-            c for b in first["content"]["blocks"] if b["kind"] == "controls" for c in b["controls"]
-        ]
+        _, found = await self.client.get(f"/messages/{first['id']}/thread")
+        await self._press(who, found["replies"], label, choice)
+
+    async def _press(self, who: str, there: list[Any], label: str, choice: str) -> None:
+        blocks = [b for message in there for b in message["content"]["blocks"]]
+        controls = [c for b in blocks if b["kind"] == "controls" for c in b["controls"]]
         control = next(c for c in controls if c["label"] == label)
         inputs = {}
         if choice:
@@ -158,11 +168,21 @@ class SlackSeat:
         ]
 
     async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        await self._press(who, channel, self._root(channel), label, choice)
+
+    async def press_in_thread(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        root = self._root(channel)["ts"]
+        replies = [m for m in self._messages(channel) if m.get("thread_ts") == root != m["ts"]]
+        named = f'"{label}"'
+        message = next(m for m in replies if named in json.dumps(m["blocks"], ensure_ascii=False))
+        await self._press(who, channel, message, label, choice)
+
+    async def _press(
+        self, who: str, channel: str, message: dict[str, Any], label: str, choice: str
+    ) -> None:
         place = self.kernel.loaded.policy.channels[channel].slack
         assert place is not None
-        sent = await self.hands.press(
-            self.users[who], place, self._root(channel), label, choice or None
-        )
+        sent = await self.hands.press(self.users[who], place, message, label, choice or None)
         assert sent.status == 200
         await self._after()
 
@@ -209,12 +229,23 @@ class TeamsSeat:
         await self.house.settle()
 
     async def press(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        await self._press(who, channel, [self._root(channel)], label, choice)
+
+    async def press_in_thread(self, who: str, channel: str, label: str, choice: str = "") -> None:
+        there = self.house.channel(channel)
+        replies = self.house.fake.thread(there, self._root(channel)["id"])
+        await self._press(who, channel, replies, label, choice)
+
+    async def _press(
+        self, who: str, channel: str, messages: list[dict[str, Any]], label: str, choice: str
+    ) -> None:
         user, there = self.house.users[who], self.house.channel(channel)
-        hands, root = self.house.hands, self._root(channel)
-        action = next(a for a in actions(hands.seen(user, root)) if a["title"] == label)
+        hands = self.house.hands
+        shown = ((m, a) for m in messages for a in actions(hands.seen(user, m)))
+        message, action = next((m, a) for m, a in shown if a["title"] == label)
         if action["type"] == "Action.ShowCard" and not choice:
             choice = actions(action["card"])[0]["title"]  # the button asks once more
-        await self._after(await hands.press(user, there, root, label, choice or None))
+        await self._after(await hands.press(user, there, message, label, choice or None))
 
     async def fields(self) -> list[str]:
         self.form = self.last
@@ -236,6 +267,10 @@ class TeamsSeat:
         )
         await self._after(sent)
         self.heard = [read(m) for m in self.house.fake.messages(chat)[before:]]
+        if not self.heard:  # a form opens from a button that is there for the one who asked
+            user, there = self.house.users[who], self.house.team.id
+            opener = self.house.fake.messages(there)[-1]
+            await self._after(await self.house.hands.press(user, there, opener, "Open the form"))
 
     async def told(self) -> str:
         return self.last.told() or " ".join(self.heard)

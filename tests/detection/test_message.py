@@ -12,12 +12,15 @@ from guardrails.alerts import words
 from guardrails.alerts.routing import matches
 from guardrails.detection.found import DayPoint, Driver, Found, Scope, UnitChange
 from guardrails.policy.alerts import When
-from handlers.alerts.message import alert_message, group_message, runbook_message
+from handlers.alerts.message import alert_message, group_message
 from handlers.alerts.record import to_json
 from handlers.conversation import Mention, Message
+from handlers.runbooks import runbook_message
+from tests.conftest import runbook
 from tests.detection.company import policy
 
-POLICY = policy(runbooks={"spend": {"title": "Spikes", "steps": ["Look.", "Stop it."]}})
+POLICY = policy()
+RUNBOOK = runbook("spend", "Spikes", ("Look.", "Stop it."))
 SPIKE = Found(
     signal="spend",
     scope=Scope("experiment", "ranker"),
@@ -191,17 +194,21 @@ def test_what_it_costs_by_month_end_is_beyond_expected_and_only_while_it_goes_on
     }
     for over in ({"ended_on": date(2026, 11, 22)}, {"state": "resolved", **decided}):
         assert label not in said(SPIKE, **over)
-        message = alert_message(POLICY, row_of(SPIKE, **over))
+        message = alert_message(POLICY, row_of(SPIKE, **over), RUNBOOK)
         assert not [b for b in message.blocks if b.kind == "small"]
 
 
-def test_the_runbook_of_one_in_a_groups_thread_is_in_its_message() -> None:
-    """It said that the steps were in the thread; one of a group's thread has no thread of its own."""
-    (alone,) = [b for b in alert_message(POLICY, row_of(SPIKE)).blocks if b.kind == "small"]
+def test_the_runbook_of_one_in_a_groups_thread_is_a_press_away() -> None:
+    """It said that the steps were in the thread, where those of a whole group would bury the alerts."""
+    (alone,) = [
+        b for b in alert_message(POLICY, row_of(SPIKE), RUNBOOK).blocks if b.kind == "small"
+    ]
     assert plain(alone.text) == "Runbook “Spikes”: the steps are in the thread."
-    message = alert_message(POLICY, row_of(SPIKE), short=True)
+    message = alert_message(POLICY, row_of(SPIKE), RUNBOOK, short=True)
     (grouped,) = [b for b in message.blocks if b.kind == "small"]
-    assert plain(grouped.text) == "Runbook “Spikes”: Look. · Stop it."
+    assert plain(grouped.text) == "Runbook “Spikes”: press Runbook for the checklist."
+    (controls,) = [b for b in message.blocks if b.kind == "controls"]
+    assert controls.controls[-1].action == "anomaly.runbook"
 
 
 def test_an_owner_is_who_the_bill_names() -> None:
@@ -220,7 +227,7 @@ def test_an_owner_is_who_the_bill_names() -> None:
 
 def test_those_who_are_asked_are_not_told_that_they_know_best() -> None:
     asked = (Mention(person="lead@example.com", name="Lead"),)
-    message = runbook_message(POLICY, row_of(SPIKE), asked)
+    message = runbook_message(RUNBOOK, (), asked)
     (paragraph,) = [b for b in message.blocks if b.kind == "paragraph"]
     assert plain(paragraph.text) == "Lead please have a look."
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrails.ladder import Agreement, Asked, approve, place, waits_for
+from guardrails.ladder import Agreement, Asked, approve, may_decline, place, waits_for
 from guardrails.policy.ladder import AtMost, Ladder, Rung, RungWhen
 from guardrails.policy.people import ROLES, Role
 
@@ -128,6 +128,30 @@ def test_one_person_with_two_roles_is_two_eyes() -> None:
     both = frozenset[Role]({"finance", "product"})
     agreed = [Agreement("both@example.com", both)]
     assert approve(rung, "both@example.com", both, frozenset(), agreed).reason == "agreed-before"
+
+
+def test_whoever_became_the_owner_since_no_longer_counts() -> None:
+    """A product owner agreed, and was then made the budget's owner: their word was still one of the four eyes."""
+    rung = Rung(name="joint", all_of=("finance", "product"))
+    agreed = [Agreement("product@example.com", frozenset({"product"}))]
+    interested = frozenset({"product@example.com"})
+    verdict = approve(rung, "finance@example.com", frozenset({"finance"}), interested, agreed)
+    assert (verdict.kind, verdict.waits_for) == ("agreed", ("product",))
+
+
+def test_when_all_that_are_asked_have_agreed_the_next_press_decides() -> None:
+    """The policy took a role out while the others had agreed: everybody was told that they had, and it waited."""
+    rung = Rung(name="joint", all_of=("finance",))
+    agreed = [Agreement("finance@example.com", frozenset({"finance"}))]
+    for person in ("finance@example.com", "controller@example.com"):
+        verdict = approve(rung, person, frozenset({"finance"}), frozenset(), agreed)
+        assert verdict.kind == "granted"
+
+
+def test_who_has_a_role_of_the_rung_may_decline() -> None:
+    rung = Rung(name="joint", all_of=("finance", "product"))
+    assert may_decline(rung, frozenset({"finance"}))
+    assert not may_decline(rung, frozenset({"lead", "executive"}))
 
 
 def test_a_rung_without_people_falls_to_the_next() -> None:

@@ -120,9 +120,7 @@ def test_spend_of_one_name_as_people_type_it(busy: Bot) -> None:
         said = words(busy.act("command", "spend", text=typed))
         assert "Experiment ranker: $1,330 in the 7 days" in said
         assert "training" in said
-        assert said.index("A day") < said.index(
-            "No budget is set for it, so there is no runway"
-        )
+        assert said.index("A day") < said.index("No budget is set for it, so there is no runway")
     assert "Feature semantic-search" in words(busy.act("command", "spend", text="semantic-search"))
     wrong = busy.act("command", "spend", text="rankr last 7d")
     assert isinstance(wrong, Refused)

@@ -17,7 +17,8 @@ def test_every_handler_declares_a_permission_that_exists() -> None:
 def test_every_form_has_a_submission_of_its_name() -> None:
     """A form whose submission nobody handles would lose what a person typed."""
     presses = {h.name for h in registered("press")}
-    submissions = {h.name for h in registered("submission")}
+    forms = registered("submission")  # those of other tests' own handlers may be there too
+    submissions = {h.name for h in forms if not h.name.startswith("test.")}
     assert submissions <= presses
 
 
@@ -25,6 +26,7 @@ def test_every_deadline_that_is_set_has_a_handler() -> None:
     assert set(_due) == {
         "anomaly.snooze-over",
         "anomaly.expected-over",
+        "anomaly.escalate",
         "overrun.due",
         "overrun.remind",
         "overrun.review-open",

@@ -191,6 +191,7 @@ class Office:
 async def open_office(folder: Path, *, flood: bool = False) -> AsyncIterator[Office]:
     """The demo's policy and bill, read; with ``flood`` everything is one channel's and grouped."""
     config = Path(shutil.copy(ROOT / "app.yaml", folder))
+    shutil.copytree(ROOT / "runbooks", folder / "runbooks")
     loaded = load_policy(config)
     policy = loaded.policy
     assert policy.sample is not None

@@ -70,6 +70,7 @@ class Workspace:
 async def first_day(folder: Path) -> AsyncIterator[Workspace]:
     """The demo's policy and bill in ``folder``, read, and everything that is said about it posted."""
     config = Path(shutil.copy(ROOT / "app.yaml", folder))
+    shutil.copytree(ROOT / "runbooks", folder / "runbooks")
     loaded = load_policy(config)
     policy = loaded.policy
     assert policy.sample is not None

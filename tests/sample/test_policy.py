@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from guardrails.policy.alerts import SIGNALS
 from guardrails.policy.bills import DIMENSIONS
 from guardrails.policy.model import Policy
 from guardrails.policy.people import PERMISSIONS, ROLES
@@ -32,13 +31,12 @@ def test_every_section_is_shown(policy: Policy) -> None:
     written = yaml.safe_load(APP.read_text(encoding="utf-8"))
     assert set(written) == set(Policy.model_fields)
     assert set(policy.tags) == set(DIMENSIONS)
-    assert set(policy.runbooks) == set(SIGNALS)
     assert set(policy.permissions) == set(PERMISSIONS)
 
 
 def _keys(schema: dict[str, object]) -> Iterator[str]:
     for name in ("Bill", "TagKey", "Split", "Shared", "Route", "Alerts", "Detection", "CostPerUnit",
-                 "Runbook", "Person", "Members", "Team", "Channel", "Workspace", "When"):  # fmt: skip
+                 "Person", "Members", "Team", "Channel", "Workspace", "When"):  # fmt: skip
         yield from schema["$defs"][name]["properties"]  # type: ignore[index]
 
 
