@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
+from handlers.budgets.joins import join_anomalies
 from handlers.budgets.look import Looked, look
 from handlers.find_anomalies import find_anomalies
 from handlers.turn import Places, Turn
@@ -52,6 +53,7 @@ def daily_round(
     progress("Looking for anomalies", 1.0)
     published = database.transact(lambda c: publish(Turn(c, loaded, clock(), places), found))
     looked = database.transact(lambda c: look(Turn(c, loaded, clock(), places)))
+    database.transact(lambda c: join_anomalies(Turn(c, loaded, clock(), places)))
     done = Round(report, published, looked)
     log.info("daily round as of %s: %s", words.day(today), done)
     return done

@@ -44,7 +44,8 @@ def trends_of(turn: Turn, s: Standing, through: date) -> list[str]:
         counts = [budgets.units_of(turn.connection, parts, unit.metric, p) for p in (before, last)]
         if all(counts) and all(cost):
             change = float((cost[1] / counts[1]) / (cost[0] / counts[0]) - 1)
-            lines.append(f"Cost per {unit.label} {_moved(change)} in a week")
+            count = f"{unit.per:,} " if unit.per != 1 else ""
+            lines.append(f"Cost per {count}{unit.label} {_moved(change)} in a week")
     for metric in turn.policy.watch.quality:
         levels = [budgets.mean_of(turn.connection, parts, metric, p) for p in (before, last)]
         if levels[0] and levels[1] is not None:
