@@ -38,7 +38,7 @@ LOOK_AT_CLOSED = timedelta(minutes=5)  # how soon an invitation into a channel i
 LOOK_AT_GONE = timedelta(
     seconds=30
 )  # how soon a workspace that installs us again gets its messages
-LOOK_AT_REVOKED = timedelta(minutes=30)  # how soon a platform that refused us is asked again
+LOOK_AT_REVOKED = timedelta(hours=1)  # how soon a platform that refused us is asked again
 GIVE_UP = timedelta(days=7)  # a message that could not be sent for so long helps nobody any more
 GIVE_UP_LOST = timedelta(
     hours=6

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy import Connection
 
 from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
 from handlers.budgets.joins import join_anomalies
-from handlers.budgets.look import Looked, look
+from handlers.budgets.look import Looked, end_what_is_gone, look_at
 from handlers.find_anomalies import find_anomalies
 from handlers.turn import Places, Turn
 from storage.bills.ingest import ingest
@@ -52,11 +55,26 @@ def daily_round(
         found = find_anomalies(connection, loaded.policy, today)
     progress("Looking for anomalies", 1.0)
     published = database.transact(lambda c: publish(Turn(c, loaded, clock(), places), found))
-    looked = database.transact(lambda c: look(Turn(c, loaded, clock(), places)))
-    database.transact(lambda c: join_anomalies(Turn(c, loaded, clock(), places)))
+    looked = look_at_budgets(database, loaded, places, clock)
     done = Round(report, published, looked)
     log.info("daily round as of %s: %s", words.day(today), done)
     return done
+
+
+def look_at_budgets(
+    database: Database, loaded: LoadedPolicy, places: Places, clock: Callable[[], datetime]
+) -> Looked:
+    """Every budget in a transaction of its own, then what anomalies and overruns have to do with each other."""
+
+    def turn(connection: Connection) -> Turn:
+        return Turn(connection, loaded, clock(), places)
+
+    database.transact(lambda c: end_what_is_gone(turn(c)))
+    looked = Looked()
+    for budget in loaded.policy.budgets:
+        looked += database.transact(partial(lambda b, c: look_at(turn(c), b), budget))
+    database.transact(lambda c: join_anomalies(turn(c)))
+    return looked
 
 
 def _count(count: int, what: str) -> str:

@@ -50,6 +50,8 @@ class Rung(Section):
     def _roles(self) -> "Rung":
         if bool(self.any_of) == bool(self.all_of):
             raise ValueError("must have either any_of or all_of")
+        if len(set(self.roles)) != len(self.roles):
+            raise ValueError("must name a role once; each role is one person")
         return self
 
     @property

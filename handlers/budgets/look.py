@@ -24,25 +24,35 @@ class Looked:
     nudges: int = 0
     overruns: int = 0
 
+    def __add__(self, other: "Looked") -> "Looked":
+        return Looked(self.nudges + other.nudges, self.overruns + other.overruns)
+
 
 def look(turn: Turn) -> Looked:
     """Brings every budget in line; doing it again changes nothing."""
+    end_what_is_gone(turn)
+    return sum((look_at(turn, budget) for budget in turn.policy.budgets), Looked())
+
+
+def end_what_is_gone(turn: Turn) -> None:
+    """Ends what waits although its time or its budget is over."""
     # All locks before the first audit entry, whose lock everybody wants: a click has its overrun and waits for it.
     for row in overruns.waiting(turn.connection, lock=True):
         end_if_gone(turn, row)
-    nudges = begun = 0
-    for budget in turn.policy.budgets:
-        span = span_of(budget, turn.today)
-        if span is None:
-            continue
-        follow_policy(turn, budget, span)
-        stands = standing(turn, budget)
-        if stands is None:
-            continue
-        new = begin_or_follow(turn, stands)
-        begun += new
-        nudges += _nudge(turn, stands, begun=new > 0)
-    return Looked(nudges, begun)
+
+
+def look_at(turn: Turn, budget: Budget) -> Looked:
+    """Brings one budget in line: a transaction of its own, so that clicks need not wait for all of them."""
+    span = span_of(budget, turn.today)
+    if span is None:
+        return Looked()
+    overruns.waiting_of(turn.connection, budget.name, span.key)  # its lock before the audit's
+    follow_policy(turn, budget, span)
+    stands = standing(turn, budget)
+    if stands is None:
+        return Looked()
+    new = begin_or_follow(turn, stands)
+    return Looked(_nudge(turn, stands, begun=new > 0), new)
 
 
 def follow_policy(turn: Turn, budget: Budget, span: Span) -> None:

@@ -14,6 +14,7 @@ from handlers.overruns.message import key_of, overrun_message
 from handlers.overruns.placing import Case, placed
 from handlers.overruns.showing import read
 from handlers.overruns.watch import announce, start_clock
+from handlers.runbooks import post_runbook
 from handlers.turn import Turn
 from storage import overruns
 from storage.overruns import OverrunRow
@@ -117,4 +118,5 @@ def begin(
     row = start_clock(turn, read(turn, overrun_id), where)
     turn.post(row.channel, key_of(row.id), overrun_message(turn.policy, row, ()))
     announce(turn, row)
+    post_runbook(turn, "overrun", key_of(row.id), key_of(row.id))
     return row

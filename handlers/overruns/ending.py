@@ -8,6 +8,7 @@ from guardrails.money import Money
 from handlers.alerts.message import mention_of
 from handlers.budgets.standing import find_budget
 from handlers.conversation import Mention
+from handlers.conversation import said as one_sentence
 from handlers.overruns.clocks import unwatch
 from handlers.overruns.message import flat, key_of, state_line
 from handlers.overruns.review import conclude
@@ -99,6 +100,9 @@ def close(
     if row.state == "halted":
         said += " Stop what spends it, keep the checkpoints, and say here when it is done."
     tell(turn, row, "outcome", *parts, said)
+    if row.asked_by and row.asked_by != row.decided_by:
+        own = f"What you asked for {row.budget}: {said}"
+        turn.tell(row.asked_by, f"{key_of(row.id)}:told", one_sentence(own))
     conclude(turn, row)
     return row
 

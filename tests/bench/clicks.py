@@ -12,6 +12,7 @@ handler, commits on SQLite (and syncs the disk), and answers:
 """
 
 import asyncio
+import gc
 import hashlib
 import hmac
 import json
@@ -80,6 +81,8 @@ async def _serve(app: Any, ready: Connection, **told: str) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
     await site.start()
+    gc.collect()
+    gc.freeze()  # as the running bot does
     ready.send((runner.addresses[0][1], told))
     await asyncio.to_thread(ready.recv)
     await runner.cleanup()

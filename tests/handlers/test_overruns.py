@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.conversation import Done, FieldErrors, OpenForm, Refused
+from handlers.conversation import Done, FieldErrors, Message, OpenForm, Refused
 from storage.database import Database
 from storage.tables.budgets import BudgetEntry, Overrun, OverrunAgreement
 from storage.tables.timing import Deadline
@@ -263,6 +263,18 @@ def test_asking_checks_each_field(desk: Desk) -> None:
     # of one budget and period one waits at a time
     assert "waits for its decision" in refused(desk.ask("5"))
     assert "waits for its decision" in refused(desk.act("command", "spend", text="overrun ranker"))
+
+
+def test_whoever_asked_is_told_in_their_own_chat_and_nobody_else_is(desk: Desk) -> None:
+    desk.bill(90)
+    desk.ask("400")
+    desk.press("approve", desk.waiting(), "lead")
+    (told,) = [r for r in desk.posts("overrun:") if r.key.endswith(":told")]
+    assert told.place["channel"] == "@engineer@example.com"
+    assert "Granted $400" in Message.model_validate(told.content).summary
+    desk.ask("100", who="lead")
+    desk.press("approve", desk.waiting(), "lead")  # who decides need not be told
+    assert len([r for r in desk.posts("overrun:") if r.key.endswith(":told")]) == 1
 
 
 def test_what_is_asked_before_the_first_look_of_a_period_has_a_limit(desk: Desk) -> None:

@@ -325,6 +325,14 @@ async def test_trap_36_a_revoked_token_stops_sending_and_tells_the_operator(
         await world.delivery.drain()
     assert world.slack.counters["chat.postMessage"] == asked
     assert _waiting(world) == 1  # nothing is lost either
+    world.clock.now += timedelta(minutes=10)
+    await world.delivery.drain()
+    assert world.slack.counters["chat.postMessage"] == asked + 1  # hourly: it may have been mended
+    world.slack.revoked = None
+    world.clock.now += timedelta(hours=1)
+    await world.delivery.drain()
+    assert world.delivery.revoked == {}
+    assert _waiting(world) == 0
 
 
 async def test_trap_36_uninstalling_the_app_stops_sending(world: World) -> None:
