@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from babel.numbers import is_currency
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from guardrails.ladder import Agreement, waits_for
 from guardrails.policy.alerts import Alerts, Channel, Detection, Watch
 from guardrails.policy.base import Name, Section
 from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, TagKey
 from guardrails.policy.budgets import Budget, Nudges
-from guardrails.policy.ladder import Ladder
+from guardrails.policy.ladder import Ladder, Rung
 from guardrails.policy.people import Members, Permission, Person, Role, Team
 from guardrails.policy.timing import Sample, Schedule, WorkingHours
 from guardrails.policy.zones import Country, TimeZone
@@ -171,6 +172,20 @@ class Policy(Section):
                     f"Nobody has the role {' or '.join(missing)}, so the rung {rung.name} of the ladder "
                     "is passed over and the next one decides."
                 )
+            elif self._alone(rung):
+                yield (
+                    f"The rung {rung.name} of the ladder needs {' and '.join(rung.all_of)} by different people, "
+                    "and too few people have these roles: nobody could ever sign it."
+                )
+
+    def _alone(self, rung: Rung) -> bool:
+        """Whether the people of an ``all_of`` rung are too few to speak for one role each."""
+        members = [self.roles[role] for role in rung.all_of]
+        if any(m.slack_groups or m.entra_groups for m in members):
+            return False  # who is in a group is known elsewhere
+        people = {email for m in members for email in m.emails}
+        roles = {p: frozenset(r for r, m in self.roles.items() if p in m.emails) for p in people}
+        return bool(waits_for(rung, [Agreement(p, r) for p, r in roles.items()]))
 
     @staticmethod
     def _channel(

@@ -13,8 +13,11 @@ from handlers.budgets.standing import channel_of, standing, worth
 from handlers.conversation import Mention
 from handlers.overruns.begin import begin_or_follow
 from handlers.overruns.ending import BUDGETS, end_if_gone
+from handlers.runbooks import post_runbook
 from handlers.turn import Turn
 from storage import budgets, overruns
+
+LATE = 90  # percent of a budget, from which on its runbook comes with the nudge
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def _say(
     for name in dict.fromkeys(own if to == "team" else to for c in new for to in c.nudge.to):
         if not (begun and name == own):  # the overrun's own message says it there
             turn.post(name, key, message)
+    if greatest.nudge.at >= LATE:
+        post_runbook(turn, "budget", key, key)
     turn.audit(BUDGETS, "budget.nudged", f"budget:{s.budget.name}", said_share(s, greatest))
 
 

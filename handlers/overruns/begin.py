@@ -7,6 +7,7 @@ from decimal import Decimal
 from guardrails.budgets import Standing
 from guardrails.money import MICROS, Money
 from handlers.budgets.standing import allocation, channel_of
+from handlers.overruns import backups
 from handlers.overruns.ending import BUDGETS
 from handlers.overruns.facts import facts_of, over_of, rounded
 from handlers.overruns.follow import follow
@@ -119,4 +120,5 @@ def begin(
     turn.post(row.channel, key_of(row.id), overrun_message(turn.policy, row, ()))
     announce(turn, row)
     post_runbook(turn, "overrun", key_of(row.id), key_of(row.id))
+    backups.arm(turn, row)
     return row

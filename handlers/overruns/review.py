@@ -34,6 +34,7 @@ from handlers.overruns.clocks import DUE, OPEN, remind
 from handlers.overruns.message import key_of, outcome, rung_of
 from handlers.overruns.placing import calendar
 from handlers.overruns.showing import read
+from handlers.runbooks import post_runbook
 from handlers.turn import Turn
 from storage import deadlines, overruns, reviews
 from storage.overruns import OverrunRow
@@ -118,6 +119,7 @@ def post_case(turn: Turn, row: OverrunRow) -> None:
             at=turn.now,
         )
     turn.reply(key_of(row.id), case_key(row), case_message(turn, row))
+    post_runbook(turn, "joint-review", key_of(row.id), key_of(row.id))
 
 
 def case_key(row: OverrunRow) -> str:

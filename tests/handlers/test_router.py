@@ -27,6 +27,7 @@ def test_every_deadline_that_is_set_has_a_handler() -> None:
         "anomaly.snooze-over",
         "anomaly.expected-over",
         "anomaly.escalate",
+        "overrun.backup",
         "overrun.due",
         "overrun.remind",
         "overrun.review-open",
