@@ -15,6 +15,7 @@ from handlers.turn import Turn
 from storage import budgets, overruns
 from storage.overruns import OverrunRow
 
+_MINUTE = Decimal(1) / 60
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -69,7 +70,10 @@ def _times(turn: Turn, budget: str, rung: str, days: int) -> int:
 
 def due_at(turn: Turn, where: Placed, share: Decimal = Decimal(1)) -> datetime:
     """When the rung has to have decided, or a share of that time, in working hours."""
-    return add_hours(calendar(turn.policy), turn.now, where.rung.due_hours * share)
+    hours = where.rung.due_hours * share
+    # Counted to the last minute: eight hours from the morning end in the evening, not on the next morning.
+    before = add_hours(calendar(turn.policy), turn.now, max(hours - _MINUTE, Decimal(0)))
+    return before + timedelta(minutes=1)
 
 
 def calendar(policy: Policy, email: str = "") -> Calendar:
