@@ -69,6 +69,11 @@ class Delivery:
         self._again: dict[str, datetime] = {}  # surface → when it is tried again
         self.gone: dict[str, str] = {}  # surface:tenant → why it does not, while others do
 
+    def refused(self, surface: str, reason: str) -> None:
+        """A surface no longer accepts us: its lanes wait, and it is asked again in an hour."""
+        self.revoked[surface] = reason
+        self._again[surface] = self._clock() + LOOK_AT_REVOKED
+
     def wake(self) -> None:
         """Something was written; look now."""
         self._wake.set()
@@ -149,8 +154,7 @@ class Delivery:
 
     async def _failed(self, row: Claimed, place: Place, error: DeliveryError) -> str:
         if isinstance(error, Revoked):
-            self.revoked[place.surface] = error.reason  # its lanes wait
-            self._again[place.surface] = self._clock() + LOOK_AT_REVOKED
+            self.refused(place.surface, error.reason)
             log.error("%s no longer accepts us: %s", place.surface, error.reason)
         if isinstance(error, NoAccount):
             log.info("outbox row %s is for nobody here: %s", row.id, error.reason)

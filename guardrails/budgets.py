@@ -41,7 +41,7 @@ def span_of(budget: Budget, day: date) -> Span | None:
     """The period that a day is in; None when the budget's fixed term does not have the day."""
     if isinstance(budget.period, Term):
         first, last = budget.period.first, budget.period.last
-        return Span(f"{first}..{last}", first, last) if first <= day <= last else None
+        return Span(f"from {first}", first, last) if first <= day <= last else None
     months = 1 if budget.period == "month" else 3
     month = day.month - (day.month - 1) % months
     first = date(day.year, month, 1)

@@ -1,13 +1,21 @@
 """Money: an exact amount with its currency. Different currencies are never added up."""
 
+import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from babel.numbers import format_currency, get_currency_precision
 
 #: Storage keeps money in millionths of the currency's unit, as 64-bit integers: exact sums on every
 #: database, room for nine million millions.
 MICROS = 1_000_000
+
+
+_AMOUNT = re.compile(
+    r"\s*(?P<minus>-)?\s*(?P<sign>[$€£¥])?\s*(?P<whole>\d{1,3}(?:[, _'\u00a0]\d{3})+|\d{1,12})"
+    r"(?:\.(?P<part>\d{1,6}))?\s*(?P<k>[km])?\s*"
+)
+_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 
 
 @dataclass(frozen=True, order=False)
@@ -23,14 +31,24 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str) -> "Money":
-        """Reads ``1200``, ``1,200.50``, ``$1,200``, ``30k``, ``1.2m``. Raises ValueError with a sentence."""
-        kept = "".join(c for c in text.strip() if c not in ", _'\u00a0$€£").lower()
-        kept = kept.removesuffix(currency.lower())
-        factor = {"k": 1_000, "m": 1_000_000}.get(kept[-1:], 1)
-        try:
-            amount = Decimal(kept[:-1] if factor > 1 else kept) * factor
-        except InvalidOperation:
-            raise ValueError(f"“{text}” is not an amount; write it as 1200 or 1,200.50.") from None
+        """Reads ``1200``, ``1,200.50``, ``$1,200``, ``30k``, ``1.2m``. Raises ValueError with a sentence.
+
+        A comma stands before three digits and a point before one or two (any number before k and m): 1,5 and
+        1.200 mean different amounts to different people, so they are refused.
+        """
+        found = _AMOUNT.fullmatch(" ".join(text.split()).lower().replace(currency.lower(), ""))
+        sign = _SIGNS.get(found["sign"] or "", currency) if found else currency
+        if (
+            found is None
+            or sign != currency
+            or (found["part"] and not found["k"] and len(found["part"]) > 2)
+        ):
+            raise ValueError(
+                f"“{text}” is not an amount in {currency}; write it as 1200 or 1,200.50."
+            )
+        factor = {"k": 1_000, "m": 1_000_000}.get(found["k"] or "", 1)
+        whole = re.sub(r"[, _'\u00a0]", "", found["whole"])
+        amount = Decimal(f"{found['minus'] or ''}{whole}.{found['part'] or '0'}") * factor
         if not amount.is_finite() or abs(amount) >= Decimal(10) ** 12:
             raise ValueError(f"“{text}” is not an amount that can be used.")
         return cls(amount, currency)

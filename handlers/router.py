@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from guardrails.authority import may, roles_that_may
 from guardrails.policy.people import Permission
@@ -221,9 +222,12 @@ def refused(error: Exception, interaction: Interaction) -> FieldErrors | Refused
         return Refused(reason=error.reason, sentence=error.sentence)
     reference = secrets.token_hex(4)
     log.error("interaction %s failed, reference %s", interaction.name, reference, exc_info=error)
+    # A commit whose answer is lost may have been carried out.
+    known = not isinstance(error, DBAPIError)
+    what = "nothing was changed" if known else "it is not known whether it was done: look first"
     return Refused(
         reason="failed",
-        sentence="Something went wrong here and nothing was changed. "
+        sentence=f"Something went wrong here and {what}. "
         f"Try again; if it happens again, tell the operator the reference {reference}.",
     )
 

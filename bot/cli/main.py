@@ -18,7 +18,7 @@ from bot.cli.start import err
 
 app = typer.Typer(
     name="sandrail",
-    help="Chat-ops guardrails for AI spend, in Slack and a local console.",
+    help="Chat-ops guardrails for AI spend, in Slack, Microsoft Teams and a local console.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

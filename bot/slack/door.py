@@ -255,7 +255,7 @@ class Door:
         """The app was uninstalled or its tokens revoked: delivery waits for the operator."""
         if not self._surface.settings.oauth:
             log.error("Slack no longer accepts us: %s", reason)
-            self._kernel.delivery.revoked[self._surface.name] = reason
+            self._kernel.delivery.refused(self._surface.name, reason)
             return
         client, now = self._surface.settings.client_id, self._kernel.clock()
         removed = await self._kernel.database.in_write(

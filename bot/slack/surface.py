@@ -246,6 +246,10 @@ class SlackSurface:
         except SlackRefused as refused:
             if refused.code not in CLOSED:
                 raise
+            if place.channel.startswith(PERSON) or channel.startswith("D"):
+                raise Closed(
+                    refused.reason
+                ) from refused  # what is for one person goes nowhere else
             other = self.place(self.loaded.policy.alerts.default)
             if other is None or self._same(other, workspace, channel, place.channel):
                 raise Closed(refused.reason) from refused  # until somebody invites the bot

@@ -100,7 +100,7 @@ class Private:
     def _failed(self, error: DeliveryError) -> None:
         log.warning("a private answer was not delivered: %s", error.reason)
         if isinstance(error, Revoked):
-            self._kernel.delivery.revoked[NAME] = error.reason
+            self._kernel.delivery.refused(NAME, error.reason)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

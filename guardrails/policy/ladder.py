@@ -134,6 +134,13 @@ class Ladder(Section):
                     if lower is not None and upper is not None and upper < lower:
                         sentence = f"is below the {lower} of the rung {below.name} before it"
                         yield (("rungs", i, key), sentence)
+        for i, rung in enumerate(self.rungs[:-1]):
+            if rung.open_ended:
+                yield (
+                    ("rungs", i),
+                    f"takes every amount, so the rungs after {rung.name} would never decide; "
+                    "give it up_to, percent, when or at_most",
+                )
         if not self.rungs[-1].open_ended:
             yield (
                 ("rungs", len(self.rungs) - 1),

@@ -170,7 +170,11 @@ class Policy(Section):
             if missing and (rung.all_of or len(missing) == len(rung.roles)):
                 yield (
                     f"Nobody has the role {' or '.join(missing)}, so the rung {rung.name} of the ladder "
-                    "is passed over and the next one decides."
+                    + (
+                        "stands, but nobody can decide there."
+                        if rung is self.ladder.rungs[-1]
+                        else "is passed over and the next one decides."
+                    )
                 )
             elif self._alone(rung):
                 yield (

@@ -72,11 +72,10 @@ def nudge_message(
 
 
 def said_share(s: Standing, reached: Crossed) -> str:
-    """``76 % is spent with 9 days to go``, ``the forecast is 112 % of it``."""
+    """``76 % is spent, and it has to last until Mon 30 Nov``, ``the forecast is 112 % of it``."""
     if reached.basis == "forecast":
         return f"the forecast is {share(s.forecast_share)} of it"
-    left = (s.span.last - (s.burn.through or s.span.first)).days
-    return f"{share(s.spent_share)} is spent with {words.days(max(left, 0))} to go"
+    return f"{share(s.spent_share)} is spent, and it has to last until {words.day(s.span.last)}"
 
 
 def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
@@ -144,7 +143,7 @@ def runway(s: Standing) -> str:
     if b.runway_days == 0:
         return "It is used up."
     if b.exhausted_on is not None and b.exhausted_on <= s.span.last and b.runway_days is not None:
-        return f"It ends on {words.day(b.exhausted_on)}, in {words.days(b.runway_days)}."
+        return f"It ends on {words.day(b.exhausted_on)}."
     return "It lasts to the end of the period."
 
 

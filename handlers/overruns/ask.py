@@ -18,7 +18,7 @@ from handlers.conversation import (
     text,
 )
 from handlers.overruns.begin import begin
-from handlers.overruns.decide import read_amount
+from handlers.overruns.decide import LONGEST, read_amount
 from handlers.overruns.message import rung_of
 from handlers.refusals import FieldsRefused, NotFound, Stale
 from handlers.router import command, press, submission
@@ -69,6 +69,8 @@ def ask(turn: Turn, it: Interaction) -> Done:
     except ValueError:
         errors["until"] = "Choose a day, such as 2026-11-30."
     why = it.inputs.get("why", "").strip()
+    if len(why) > LONGEST:
+        errors["why"] = f"Say it in {LONGEST} characters at most."
     if not why:
         errors["why"] = "Say in a few words what it is for."
     if errors:
@@ -80,7 +82,7 @@ def ask(turn: Turn, it: Interaction) -> Done:
         amount=amount.amount,
         until=until,
         why=why,
-        value=it.inputs.get("value", "").strip(),
+        value=it.inputs.get("value", "").strip()[:LONGEST],
         asked_by=it.actor.person.strip().lower(),
         asked_name=it.actor.name,
     )

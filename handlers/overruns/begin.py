@@ -8,7 +8,7 @@ from guardrails.budgets import Standing
 from guardrails.money import MICROS, Money
 from handlers.budgets.standing import allocation, channel_of
 from handlers.overruns import backups
-from handlers.overruns.ending import BUDGETS
+from handlers.overruns.ending import BUDGETS, close
 from handlers.overruns.facts import facts_of, over_of, rounded
 from handlers.overruns.follow import follow
 from handlers.overruns.message import key_of, overrun_message
@@ -27,16 +27,28 @@ def begin_or_follow(turn: Turn, s: Standing) -> int:
     """Begins an overrun of a budget that is beyond its limit, or follows the one that waits. Returns 1 for a
     new one."""
     row = overruns.waiting_of(turn.connection, s.budget.name, s.span.key)
+    least = s.limit * turn.policy.ladder.least_percent / 100
+    amount = rounded(s.over)
+    asked = row is not None and row.kind == "asked" and s.is_over and s.over > least
+    if row is not None and asked and amount > Decimal(row.amount_micros) / MICROS * WORSE:
+        # A small request must not stand in the way of a large overrun.
+        money = Money(amount, turn.policy.workspace.currency)
+        reason = f"The budget is beyond its limit by {money}, more than was asked: that is decided instead."
+        turn.audit(BUDGETS, "overrun.withdrawn", key_of(row.id), reason)
+        close(turn, row, "withdrawn", actor=BUDGETS, name="", reason=reason)
+        begin(turn, s, kind=_kind(s), amount=amount, until=s.span.last)
+        return 1
     if row is not None:
         follow(turn, row, s)
         return 0
-    least = s.limit * turn.policy.ladder.least_percent / 100
-    amount = rounded(s.over)
     if not s.is_over or s.over <= least or amount <= _refused(turn, s) * WORSE:
         return 0
-    kind = "actual" if s.burn.spent > s.limit else "forecast"
-    begin(turn, s, kind=kind, amount=amount, until=s.span.last)
+    begin(turn, s, kind=_kind(s), amount=amount, until=s.span.last)
     return 1
+
+
+def _kind(s: Standing) -> str:
+    return "actual" if s.burn.spent > s.limit else "forecast"
 
 
 def _refused(turn: Turn, s: Standing) -> Decimal:
@@ -53,6 +65,15 @@ def _refused(turn: Turn, s: Standing) -> Decimal:
     if last.kind == "asked":
         decided = min(decided, Decimal(last.amount_micros) / MICROS)
     return max(decided - Decimal(last.granted_micros) / MICROS, Decimal(0))
+
+
+def _owner(turn: Turn, s: Standing, tagged: str) -> str:
+    """Who owns the budget: as the policy says, else whom the bill's tags name, when the policy knows them.
+
+    Anybody may write a tag, and an owner may not decide: a stranger's name must not decide who may.
+    """
+    known = {p.email for p in turn.policy.people}
+    return s.budget.owner or (tagged.lower() if tagged.lower() in known else "")
 
 
 def begin(
@@ -88,7 +109,7 @@ def begin(
         value=value,
         asked_by=asked_by,
         asked_name=asked_name,
-        owner=s.budget.owner or (mine["owner"] if "@" in mine.get("owner", "") else ""),
+        owner=_owner(turn, s, mine.get("owner", "")),
         channel=channel_of(turn, s.budget),
         rung=where.index,
         rung_name=where.rung.name,

@@ -19,6 +19,8 @@ from handlers.turn import Turn
 from storage import overruns
 from storage.overruns import WAITING, OverrunRow
 
+LONGEST = 500  # characters of a reason
+
 
 @press("overrun.approve", permission="overrun.decide")
 def press_approve(turn: Turn, it: Interaction) -> Done:
@@ -38,9 +40,7 @@ def press_less(turn: Turn, it: Interaction) -> OpenForm:
             subject=row.id,
             version=row.revision,
             title="Approve less",
-            intro=text(
-                f"{asked} are asked for {row.budget}. A smaller amount may be yours to decide."
-            ),
+            intro=text(f"{asked} are asked for {row.budget}. Whoever decides that may grant less."),
             fields=(
                 TextField(name="amount", label="How much", hint="such as 1,200", max_length=30),
                 TextField(name="why", label="Why", required=False, max_length=300),
@@ -60,7 +60,7 @@ def approve_less(turn: Turn, it: Interaction) -> Done:
     if amount >= asked:
         sentence = f"Say less than the {asked} that are asked, or press Approve."
         raise FieldsRefused({"amount": sentence})
-    return _agree(turn, it, row, amount.amount, it.inputs.get("why", "").strip())
+    return _agree(turn, it, row, amount.amount, it.inputs.get("why", "").strip()[:LONGEST])
 
 
 # Who asked may take it back without being one of those who decide: `_declines` says who may.
@@ -101,6 +101,9 @@ def ask_review(turn: Turn, it: Interaction) -> Done:
         raise AlreadyDecided("It is in joint review already; its thread says until when.")
     rungs = turn.policy.ladder.rungs
     now = step_of(turn.policy, row)
+    deciding = placed(turn, case_of(row), now).rung
+    if it.actor.roles.isdisjoint(deciding.roles) and who(it) not in _interested(turn, row):
+        raise NotAllowed(f"This is decided by {who_decides(deciding)}; they may call a review.")
     least = next((i for i, r in enumerate(rungs) if r.review and i >= now), len(rungs) - 1)
     where = placed(turn, case_of(row), least)
     overruns.change(turn.connection, row, rung=where.index, rung_name=where.rung.name)
@@ -147,10 +150,8 @@ def read_amount(said: str, currency: str) -> Money:
 
 def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: str = "") -> Done:
     same = Money(amount, turn.policy.workspace.currency).micros == row.amount_micros
-    # A smaller amount may be on a smaller rung. What is in joint review is decided there, whatever the amount:
-    # else a rung below could end the review with a small part.
-    least = step_of(turn.policy, row) if same or row.state == "review" else 0
-    where = placed(turn, case_of(row, amount), least)
+    # Whoever decides the whole decides the part: else a rung below could close a large case with one cent.
+    where = placed(turn, case_of(row), step_of(turn.policy, row))
     before = overruns.agreements(turn.connection, row) if same else []
     person = who(it)
     verdict = approve(
@@ -251,6 +252,8 @@ def _why(it: Interaction) -> str:
     why = it.inputs.get("why", "").strip()
     if not why:
         raise FieldsRefused({"why": "Say why in a few words; whoever asked reads it."})
+    if len(why) > LONGEST:
+        raise FieldsRefused({"why": f"Say it in {LONGEST} characters at most."})
     return why
 
 

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 from guardrails.budgets import EntryKind, span_of
 from guardrails.money import Money
-from handlers.alerts.message import mention_of
+from handlers.alerts.message import in_words, mention_of
 from handlers.budgets.standing import find_budget
-from handlers.conversation import Mention
+from handlers.conversation import Span
 from handlers.conversation import said as one_sentence
 from handlers.overruns.clocks import unwatch
-from handlers.overruns.message import flat, key_of, state_line
+from handlers.overruns.message import key_of, state_line
 from handlers.overruns.review import conclude
 from handlers.overruns.showing import show, tell
 from handlers.refusals import AlreadyDecided
@@ -93,15 +93,14 @@ def close(
     unwatch(turn, row.id)
     row = show(turn, row.id)
     people = [p for p in dict.fromkeys((row.asked_by, row.owner)) if p and p != row.decided_by]
-    parts: list[str | Mention] = []
+    parts: list[str | Span] = []
     for person in people:
-        parts += [mention_of(turn.policy, person), ": "]
-    said = flat(state_line(turn.policy, row, ()))
-    if row.state == "halted":
-        said += " Stop what spends it, keep the checkpoints, and say here when it is done."
-    tell(turn, row, "outcome", *parts, said)
+        parts += [mention_of(turn.policy, person), " "]
+    said = state_line(turn.policy, row, ())
+    stop = ". Stop what spends it, keep the checkpoints, and say here when it is done."
+    tell(turn, row, "outcome", *parts, *said, stop if row.state == "halted" else "")
     if row.asked_by and row.asked_by != row.decided_by:
-        own = f"What you asked for {row.budget}: {said}"
+        own = f"What you asked for {row.budget}: {in_words(turn.policy, said)}"
         turn.tell(row.asked_by, f"{key_of(row.id)}:told", one_sentence(own))
     conclude(turn, row)
     return row

@@ -8,7 +8,7 @@ from guardrails.money import MICROS, Money
 from handlers.budgets.standing import allocation
 from handlers.overruns.ending import BUDGETS, close
 from handlers.overruns.facts import facts_of, over_of, rounded
-from handlers.overruns.message import flat, key_of, state_line, step_of
+from handlers.overruns.message import key_of, state_line, step_of
 from handlers.overruns.placing import case_of, placed
 from handlers.overruns.review import show_case
 from handlers.overruns.showing import read, show, tell
@@ -91,5 +91,4 @@ def _tell(
     show_case(turn, row)
     if another or moved:
         agreed = overruns.agreements(turn.connection, row)
-        said += flat(state_line(turn.policy, row, agreed))
-        tell(turn, row, f"now-{row.version}", said)
+        tell(turn, row, f"now-{row.version}", said, *state_line(turn.policy, row, agreed))

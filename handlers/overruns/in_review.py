@@ -1,6 +1,7 @@
 """What people do in a joint review: notes, and deliverables ticked off."""
 
 from handlers.conversation import Done, Form, Interaction, OpenForm, TextField
+from handlers.overruns.decide import LONGEST
 from handlers.overruns.message import key_of
 from handlers.overruns.review import show_case
 from handlers.refusals import AlreadyDecided, FieldsRefused, NotFound
@@ -8,6 +9,8 @@ from handlers.router import press, submission
 from handlers.turn import Turn
 from storage import overruns, reviews
 from storage.overruns import OverrunRow
+
+MOST_NOTES = 20  # each is in every edit of the case
 
 
 @press("review.note", permission="overrun.decide")
@@ -29,6 +32,10 @@ def note(turn: Turn, it: Interaction) -> Done:
     said = " ".join(it.inputs.get("note", "").split())
     if not said:
         raise FieldsRefused({"note": "Write a note."})
+    if len(said) > LONGEST:
+        raise FieldsRefused({"note": f"Write {LONGEST} characters at most."})
+    if len(reviews.items(turn.connection, row.id, "note")) >= MOST_NOTES:
+        raise FieldsRefused({"note": "The review is full of notes; talk in the thread."})
     reviews.add_item(
         turn.connection,
         overrun_id=row.id,

@@ -8,7 +8,7 @@ from guardrails.ladder import Agreement, waits_for, who_decides
 from guardrails.money import Money
 from guardrails.policy.ladder import Rung
 from guardrails.policy.model import Policy
-from handlers.alerts.message import mention_of
+from handlers.alerts.message import in_words, mention_of
 from handlers.conversation import (
     At,
     Band,
@@ -94,7 +94,9 @@ def overrun_message(policy: Policy, row: OverrunRow, agreed: Agreed) -> Message:
         blocks.append(Small(text=text(f"{_KINDS[row.kind]} {_placed(policy, row)}")))
         blocks.append(Controls(controls=controls_of(policy, row)))
     return Message(
-        summary=f"{title}. {flat(state)}", blocks=tuple(blocks), tone=_tone(row, waiting=waiting)
+        summary=f"{title}. {in_words(policy, state)}",
+        blocks=tuple(blocks),
+        tone=_tone(row, waiting=waiting),
     )
 
 
@@ -154,14 +156,6 @@ def outcome(policy: Policy, row: OverrunRow) -> str:
     if row.granted_micros:
         said += f" {Money.from_micros(row.granted_micros, policy.workspace.currency)}"
     return f"{said} by {row.decided_name}" if row.decided_name else said
-
-
-def flat(words_: Text) -> str:
-    """Text as one line."""
-    return "".join(
-        f"{s.time:%d %b %H:%M} UTC" if isinstance(s, At) else getattr(s, "text", "") or s.name  # type: ignore[union-attr]
-        for s in words_
-    )
 
 
 def _facts(policy: Policy, row: OverrunRow) -> tuple[Fact, ...]:

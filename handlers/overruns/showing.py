@@ -1,6 +1,7 @@
 """An overrun's card as it is now, and news into its thread."""
 
-from handlers.conversation import Mention, Message, Paragraph, text
+from handlers.alerts.message import in_words
+from handlers.conversation import Message, Paragraph, Span, text
 from handlers.overruns.message import key_of, overrun_message
 from handlers.turn import Turn
 from storage import overruns
@@ -15,11 +16,10 @@ def show(turn: Turn, overrun_id: str) -> OverrunRow:
     return row
 
 
-def tell(turn: Turn, row: OverrunRow, stamp: str, *parts: str | Mention) -> None:
+def tell(turn: Turn, row: OverrunRow, stamp: str, *parts: str | Span) -> None:
     """News into the overrun's thread. ``stamp`` names the piece of news among the overrun's."""
     said = text(*parts)
-    summary = "".join(p if isinstance(p, str) else p.name for p in parts)
-    message = Message(summary=summary, blocks=(Paragraph(text=said),))
+    message = Message(summary=in_words(turn.policy, said), blocks=(Paragraph(text=said),))
     turn.reply(key_of(row.id), f"{key_of(row.id)}:news:{stamp}", message)
 
 

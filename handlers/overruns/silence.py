@@ -17,7 +17,7 @@ from handlers.overruns.review import extend, post_case, show_case
 from handlers.overruns.showing import read, show, tell
 from handlers.overruns.watch import watch
 from handlers.turn import Turn
-from storage import overruns, reviews
+from storage import budgets, overruns, reviews
 from storage.overruns import WAITING, OverrunRow
 
 NOBODY = "Nobody decided in time."
@@ -95,6 +95,9 @@ def _end(turn: Turn, row: OverrunRow) -> None:
     asked = Decimal(row.amount_micros) / MICROS
     limit = Decimal(row.facts.get("limit") or 0)
     bridge = min(asked, limit * silence.bridge_percent / 100).quantize(Decimal("0.01"), ROUND_DOWN)
+    entries = budgets.ledger(turn.connection, row.budget, row.period)
+    if any(e.kind == "bridge" for e in entries):
+        bridge = Decimal(0)  # one a period: silence must not grant again and again
     if silence.at_end == "bridge" and bridge > 0:
         until = max(turn.today, min(row.until, _checkpoint(row, turn)))
         money = Money(bridge, turn.policy.workspace.currency)

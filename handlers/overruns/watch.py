@@ -34,7 +34,7 @@ def start_clock(turn: Turn, row: OverrunRow, where: Placed) -> OverrunRow:
     if where.rung.review:
         return call_review(turn, row)
     due = due_at(turn, where)
-    overruns.change(turn.connection, row, placed_at=turn.now, due_at=due)
+    overruns.change(turn.connection, row, state="open", placed_at=turn.now, due_at=due)
     deadlines.set_deadline(turn.connection, DUE, row.id, due)
     shares = [Decimal(p) / 100 for p in turn.policy.ladder.silence.remind_at]
     reminders = [due_at(turn, where, share).isoformat() for share in shares]

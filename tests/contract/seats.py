@@ -283,7 +283,8 @@ def read(message: dict[str, Any]) -> str:
         if one.get("type") == "RichTextBlock":
             lines.append("".join(run["text"] for run in one["inlines"]))
         elif one.get("type") != "TextRun":
-            lines += [str(one[k]) for k in ("text", "title", "value", "altText") if one.get(k)]
+            said = [str(one[k]) for k in ("text", "title", "value", "altText") if one.get(k)]
+            lines += [words.replace("**", "") for words in said]  # as a client shows it
     return "\n".join(lines)
 
 

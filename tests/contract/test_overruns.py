@@ -58,14 +58,14 @@ async def test_a_lead_grants_a_middle_one_that_an_engineer_may_not(seat: Seat) -
 
 async def test_less_is_approved_through_a_form_that_says_what_is_wrong(seat: Seat) -> None:
     await begin(seat, MIDDLE)
-    await seat.press("engineer", CHANNEL, "Approve less…")
+    await seat.press("lead", CHANNEL, "Approve less…")
     assert await seat.fields() == ["amount", "why"]
-    errors = await seat.submit("engineer", amount="much", why="")
+    errors = await seat.submit("lead", amount="much", why="")
     assert list(errors) == ["amount"]
     assert "is not an amount" in errors["amount"]
-    errors = await seat.submit("engineer", amount="450", why="")
+    errors = await seat.submit("lead", amount="450", why="")
     assert "Say less than the $450" in errors["amount"]
-    assert await seat.submit("engineer", amount="250", why="Half the sweep is enough.") == {}
+    assert await seat.submit("lead", amount="250", why="Half the sweep is enough.") == {}
     said = await card(seat)
     assert "$250 of $450" in said
     assert "Half the sweep is enough." in said

@@ -78,9 +78,7 @@ def test_names_of_periods() -> None:
     day = date(2026, 12, 31)
     assert span_of(budget(period="quarter"), day) == Span("2026-Q4", date(2026, 10, 1), day)
     term = Term.model_validate({"from": "2026-12-01", "to": "2026-12-31"})
-    assert span_of(budget(period=term), day) == Span(
-        "2026-12-01..2026-12-31", date(2026, 12, 1), day
-    )
+    assert span_of(budget(period=term), day) == Span("from 2026-12-01", date(2026, 12, 1), day)
     assert span_of(budget(period=term), date(2027, 1, 1)) is None
     assert span_of(budget(period=term), date(2026, 11, 30)) is None
 

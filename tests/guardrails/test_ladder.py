@@ -24,11 +24,12 @@ def ladders(draw: st.DrawFn) -> Ladder:
     for i in range(count):
         mine = tuple(draw(st.sets(roles, min_size=1, max_size=3)))
         together = draw(st.booleans())
+        by_money = draw(st.booleans())
         rungs.append(
             Rung(
                 name=f"rung {i}",
-                up_to=bounds[i] if draw(st.booleans()) else None,
-                percent=percents[i] if draw(st.booleans()) else None,
+                up_to=bounds[i] if by_money else None,
+                percent=percents[i] if not by_money or draw(st.booleans()) else None,
                 when=RungWhen(stage=draw(st.sampled_from([(), ("pilot",)]))),
                 at_most=draw(st.sampled_from([None, AtMost(times=2, days=30)])),
                 any_of=() if together else mine,

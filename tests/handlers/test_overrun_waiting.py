@@ -76,17 +76,29 @@ def test_it_becomes_less_and_then_nothing(desk: Desk) -> None:
 
 def test_a_request_stays_what_was_asked_for_while_the_bill_changes(desk: Desk) -> None:
     desk.bill(90)
-    desk.ask("250")
+    desk.ask("380")
     row = desk.waiting()
     desk.bill(MIDDLE)
     desk.look()
     after = desk.row(row.id)
-    assert (after.amount_micros, after.revision) == (250_000_000, 1)
+    assert (after.amount_micros, after.revision) == (380_000_000, 1)
     assert "115 %" in desk.card(row).model_dump_json()
-    desk.press("approve", row, "engineer")
+    desk.press("approve", row, "lead")
     assert desk.look().overruns == 1  # the rest, which nobody has asked for yet
-    assert desk.waiting().amount_micros == 200_000_000
+    assert desk.waiting().amount_micros == 70_000_000
     assert desk.waiting().rung_name == "lead"  # with what was granted
+
+
+def test_a_small_request_does_not_hide_a_large_overrun(desk: Desk) -> None:
+    """A dollar was asked for again whenever the last dollar was decided; of each budget one overrun waits, so the
+    bot never asked about the thousands."""
+    desk.bill(90)
+    desk.ask("1")
+    row = desk.waiting()
+    desk.bill(MIDDLE)
+    assert desk.look().overruns == 1
+    assert desk.row(row.id).state == "withdrawn"
+    assert desk.waiting().amount_micros == 450_000_000
 
 
 # --- the policy and the period --------------------------------------------------------------------

@@ -127,6 +127,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM deadline WHERE kind LIKE 'overrun.%'")
     with op.batch_alter_table("review_item", schema=None) as batch_op:
         batch_op.drop_index("ix_review_item_overrun")
 
