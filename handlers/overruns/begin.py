@@ -113,7 +113,7 @@ def begin(
         channel=channel_of(turn, s.budget),
         rung=where.index,
         rung_name=where.rung.name,
-        facts=facts_of(turn, s, mine, where.why),
+        facts={**facts_of(turn, s, mine, where.why), "asked": str(amount)},
         anomaly_id=anomaly_id,
         opened_at=turn.now,
         placed_at=turn.now,

@@ -56,8 +56,9 @@ def approve_less(turn: Turn, it: Interaction) -> Done:
     row = waiting_row(turn, it)
     currency = turn.policy.workspace.currency
     asked = Money.from_micros(row.amount_micros, currency)
+    asked = Money(max(asked.amount, Decimal(row.facts.get("asked") or 0)), currency)
     amount = read_amount(it.inputs.get("amount", ""), currency)
-    if amount >= asked:
+    if amount > asked or (amount.amount == asked.amount and amount.micros == row.amount_micros):
         sentence = f"Say less than the {asked} that are asked, or press Approve."
         raise FieldsRefused({"amount": sentence})
     return _agree(turn, it, row, amount.amount, it.inputs.get("why", "").strip()[:LONGEST])
@@ -151,7 +152,8 @@ def read_amount(said: str, currency: str) -> Money:
 def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: str = "") -> Done:
     same = Money(amount, turn.policy.workspace.currency).micros == row.amount_micros
     # Whoever decides the whole decides the part: else a rung below could close a large case with one cent.
-    where = placed(turn, case_of(row), step_of(turn.policy, row))
+    most = max(amount, Decimal(row.amount_micros) / MICROS)
+    where = placed(turn, case_of(row, most), step_of(turn.policy, row))
     before = overruns.agreements(turn.connection, row) if same else []
     person = who(it)
     verdict = approve(

@@ -42,6 +42,7 @@ def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
         facts["placed"] = where.why or facts["placed"]
     if not another and row.kind != "asked":
         facts["over"] = row.facts.get("over", "0")  # small steps add up
+    facts["asked"] = str(amount) if another else row.facts.get("asked", str(amount))
     kind = row.kind
     if kind != "asked":
         kind = "actual" if s.burn.spent > s.limit else "forecast"

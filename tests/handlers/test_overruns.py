@@ -179,6 +179,22 @@ def test_less_is_approved_by_whoever_decides_the_whole(desk: Desk) -> None:
     assert desk.next_day(130, days=3).overruns == 1
 
 
+def test_a_proposal_that_was_a_slip_can_be_taken_up_again(desk: Desk) -> None:
+    """Product typed 12 instead of 1,200: a proposal could only be made smaller, and the case was lost."""
+    desk.bill(90)
+    desk.ask("1200")
+    row = desk.waiting()
+    desk.press("approve", row, "finance")
+    desk.less("12", row, "product")
+    assert desk.waiting().amount_micros == 12_000_000
+    assert desk.less("1200", desk.waiting(), "product").kind == "done"
+    assert desk.waiting().amount_micros == 1_200_000_000
+    assert "Say less than the $1,200" in str(desk.less("1300", desk.waiting(), "finance"))
+    desk.press("approve", desk.waiting(), "finance")
+    assert desk.row(row.id).state == "granted"
+    assert desk.limit() == 1200  # the ledger has the grant; the next look sets the rest
+
+
 def test_splitting_does_not_help(desk: Desk) -> None:
     """The smallest rung takes up to 300 (10 %); three requests of 140 are 420 together."""
     desk.bill(90)
