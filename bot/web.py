@@ -6,17 +6,17 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text as sql
 
+from bot.incoming import LARGEST
 from bot.kernel import Kernel
 from storage import outbox
 
 WAITING = Gauge("sandrail_outbox_waiting", "Messages that are still to be sent")
 DEAD = Gauge("sandrail_outbox_dead", "Messages that could not be delivered")
-MAX_BODY = 1024 * 1024  # bytes; no platform sends more
 
 
 def web_application(kernel: Kernel) -> web.Application:
     """The application without any surface's door."""
-    app = web.Application(client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=LARGEST)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(kernel))
     app.router.add_get("/metrics", _metrics(kernel))

@@ -12,6 +12,7 @@ from aiohttp import web
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from bot.incoming import whole_body
 from bot.kernel import Kernel
 from bot.settings import SettingsError
 from bot.slack import forms, guard, installations
@@ -36,7 +37,6 @@ from handlers.router import AnyReply
 log = logging.getLogger(__name__)
 
 PATH = "/slack/events"
-LARGEST = 1024 * 1024  # bytes of a body
 PATIENCE = 2.4  # seconds after which Slack is answered although the work goes on; it waits three
 _NOT_INSTALLED = (
     "Sandrail is not installed in this workspace. Ask its operator to open /slack/install."
@@ -120,7 +120,7 @@ class Door:
         secret = self._surface.settings.signing_secret or ""
         try:
             async with asyncio.timeout(_READING):
-                raw = await _read(request)
+                raw = await whole_body(request)
         except TimeoutError:
             return _refuse(408, "The request did not arrive in time.")
         if raw is None:
@@ -280,18 +280,6 @@ class Door:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _read(request: web.Request) -> bytes | None:
-    """The raw body, None when it is larger than any of Slack's."""
-    if (request.content_length or 0) > LARGEST:
-        return None
-    raw = bytearray()
-    async for chunk in request.content.iter_chunked(64 * 1024):
-        raw += chunk
-        if len(raw) > LARGEST:
-            return None
-    return bytes(raw)
 
 
 def _json(body: dict[str, Any]) -> BoltResponse:

@@ -10,6 +10,7 @@ from typing import Any
 from yarl import URL
 
 from bot.cutting import clean
+from bot.incoming import part
 from bot.slack.controls import pressed
 from bot.slack.forms import Opened, submitted
 from handlers.conversation import Actor, Interaction, Kind, Place
@@ -103,11 +104,11 @@ def from_press(body: dict[str, Any]) -> Asked:
     actions = body.get("actions") or []
     if not actions or not isinstance(actions[0], dict):
         raise PayloadError("a press without an action")
-    user = _dict(body, "user")
+    user = part(body, "user")
     what = pressed(actions[0])
-    container = _dict(body, "container")
-    message = _dict(body, "message")
-    channel = container.get("channel_id") or _dict(body, "channel").get("id") or ""
+    container = part(body, "container")
+    message = part(body, "message")
+    channel = container.get("channel_id") or part(body, "channel").get("id") or ""
     thread = container.get("thread_ts") or message.get("thread_ts")
     return Asked(
         kind="press",
@@ -128,15 +129,15 @@ def from_press(body: dict[str, Any]) -> Asked:
 
 def from_submission(body: dict[str, Any]) -> Asked:
     """A ``view_submission`` payload: a form that was filled in."""
-    user = _dict(body, "user")
+    user = part(body, "user")
     try:
-        form = submitted(_dict(body, "view"))
+        form = submitted(part(body, "view"))
     except (ValueError, TypeError, AttributeError) as error:
         raise PayloadError(f"a form that cannot be read: {type(error).__name__}") from error
     return Asked(
         kind="submission",
         name=clean(form.action),
-        delivery_id=_delivery("submission", body, str(_dict(body, "view").get("hash", ""))),
+        delivery_id=_delivery("submission", body, str(part(body, "view").get("hash", ""))),
         user=_required(user, "id"),
         user_name=str(user.get("name") or user.get("username") or ""),
         subject=clean(form.subject)[:_LONGEST],
@@ -168,7 +169,7 @@ def from_command(body: dict[str, Any]) -> Asked:
 
 def from_mention(body: dict[str, Any], bot_user: str) -> Asked:
     """An ``app_mention`` event: a command in a thread, where slash commands do not run."""
-    event = _dict(body, "event")
+    event = part(body, "event")
     said = _MENTION.sub(
         lambda m: " " if m[0].startswith(f"<@{bot_user}") else m[0], str(event.get("text") or "")
     )
@@ -189,7 +190,7 @@ def from_mention(body: dict[str, Any], bot_user: str) -> Asked:
 
 def from_home(body: dict[str, Any]) -> Asked | None:
     """An ``app_home_opened`` event: someone looks at their own page. None for the app's other tabs."""
-    event = _dict(body, "event")
+    event = part(body, "event")
     if event.get("tab") != "home":
         return None
     user = _required(event, "user")
@@ -204,11 +205,11 @@ def installed(body: dict[str, Any]) -> str:
     said = body
     if isinstance(authorizations, list) and authorizations and isinstance(authorizations[0], dict):
         said = authorizations[0]
-    team, enterprise = _dict(said, "team"), _dict(said, "enterprise")
+    team, enterprise = part(said, "team"), part(said, "enterprise")
     if str(said.get("is_enterprise_install")).lower() == "true":
         found = said.get("enterprise_id") or enterprise.get("id")
     else:
-        found = said.get("team_id") or team.get("id") or _dict(said, "user").get("team_id")
+        found = said.get("team_id") or team.get("id") or part(said, "user").get("team_id")
     return str(found or "")
 
 
@@ -224,11 +225,6 @@ def _delivery(kind: str, body: dict[str, Any], what: str) -> str:
     trigger = body.get("trigger_id")
     told = f"{kind}|{trigger}|{what}" if trigger else json.dumps(body, sort_keys=True)
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:40]
-
-
-def _dict(body: dict[str, Any], key: str) -> dict[str, Any]:
-    value = body.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _required(body: dict[str, Any], key: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bot.incoming import part
 from bot.surface import DeliveryError, NotInstalled
 from bot.teams.connector import Connector
 from bot.teams.heard import Where, is_bot, sender, where
@@ -110,7 +111,7 @@ class Conversations:
         """A ``conversationUpdate`` or ``installationUpdate``; whether the bot came to a new place."""
         there = where(activity)
         added, removed = _members(activity, "membersAdded"), _members(activity, "membersRemoved")
-        data = _dict(activity, "channelData")
+        data = part(activity, "channelData")
         event = str(data.get("eventType") or "")
         came = activity.get("action") in ("add", "add-upgrade") or any(
             is_bot(activity, m) for m in added
@@ -118,7 +119,7 @@ class Conversations:
         left = activity.get("action") in ("remove", "remove-upgrade") or any(
             is_bot(activity, m) for m in removed
         )
-        channel = _dict(data, "channel")
+        channel = part(data, "channel")
         channel_id, channel_name = str(channel.get("id") or ""), str(channel.get("name") or "")
         if left:
             await self._lost(there, _REMOVED)
@@ -127,7 +128,7 @@ class Conversations:
         elif event in ("teamDeleted", "teamHardDeleted"):
             await self._lost(there, _TEAM_DELETED)
         elif event in _CHANNEL and channel_id:
-            name = f"{_dict(data, 'team').get('name') or ''} / {channel_name}"
+            name = f"{part(data, 'team').get('name') or ''} / {channel_name}"
             await self._remember(
                 Conversation(
                     self._tenant, channel_id, "channel", there.service_url, there.team, name
@@ -144,7 +145,7 @@ class Conversations:
             who = sender(activity)
             await self.began(there.conversation, who.mri, who.name, there.service_url)
             return
-        team = _dict(data, "team")
+        team = part(data, "team")
         team_id, team_name = str(team.get("id") or there.conversation), str(team.get("name") or "")
         channels: list[dict[str, Any]] = [{"id": team_id, "name": None}]
         try:
@@ -193,8 +194,3 @@ class Conversations:
 def _members(activity: dict[str, Any], key: str) -> list[str]:
     said = activity.get(key)
     return [str(m.get("id")) for m in said if isinstance(m, dict)] if isinstance(said, list) else []
-
-
-def _dict(body: dict[str, Any], key: str) -> dict[str, Any]:
-    value = body.get(key)
-    return value if isinstance(value, dict) else {}

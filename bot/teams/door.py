@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.incoming import whole_body
 from bot.kernel import Kernel
 from bot.settings import LOOPBACK
 from bot.teams.adapter import Adapter
@@ -20,7 +21,6 @@ from bot.teams.turns import Turns
 log = logging.getLogger(__name__)
 
 PATH = "/api/messages"
-LARGEST = 1024 * 1024  # bytes of a body
 READING = 5.0  # seconds that a body may take to arrive
 
 
@@ -66,7 +66,7 @@ class Door:
             return _refuse(403, "Without credentials only an emulator on this machine is served.")
         try:
             async with asyncio.timeout(READING):
-                raw = await _read(request)
+                raw = await whole_body(request)
         except TimeoutError:
             return _refuse(408, "The request did not arrive in time.")
         except web.RequestPayloadError:
@@ -112,18 +112,6 @@ class Door:
                 raise _Elsewhere("it is of another channel than Microsoft Teams")
         if not safe(there.service_url, self._settings):
             raise _Elsewhere(f"its service URL is {there.service_url[:200]!r}")
-
-
-async def _read(request: web.Request) -> bytes | None:
-    """The raw body, None when it is larger than any of Teams'."""
-    if (request.content_length or 0) > LARGEST:
-        return None
-    raw = bytearray()
-    async for chunk in request.content.iter_chunked(64 * 1024):
-        raw += chunk
-        if len(raw) > LARGEST:
-            return None
-    return bytes(raw)
 
 
 def _of_an_emulator(request: web.Request) -> bool:

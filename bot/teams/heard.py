@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.cutting import clean
+from bot.incoming import part
 from bot.teams.card_controls import opened, pressed
 from bot.teams.card_forms import Submitted, submitted
 from bot.teams.cards import REFRESH
@@ -93,12 +94,12 @@ class Heard:
 
 def where(activity: dict[str, Any]) -> Where:
     """Where an activity happened. Raises Unreadable."""
-    conversation = _dict(activity, "conversation")
-    data = _dict(activity, "channelData")
+    conversation = part(activity, "conversation")
+    data = part(activity, "channelData")
     whole = _required(conversation, "id")
     there, _, root = whole.partition(";messageid=")
     kind = str(conversation.get("conversationType") or "")
-    tenant = _dict(data, "tenant").get("id") or conversation.get("tenantId") or ""
+    tenant = part(data, "tenant").get("id") or conversation.get("tenantId") or ""
     return Where(
         tenant=str(tenant).lower(),
         service_url=_required(activity, "serviceUrl"),
@@ -107,13 +108,13 @@ def where(activity: dict[str, Any]) -> Where:
         thread=root or None,
         # Two people's own chat is called personal too; the bot's begins otherwise.
         personal=kind in ("", "personal") and not there.startswith("19:"),
-        team=str(_dict(data, "team").get("id") or ""),
+        team=str(part(data, "team").get("id") or ""),
     )
 
 
 def sender(activity: dict[str, Any]) -> Sender:
     """Who an activity comes from. Raises Unreadable."""
-    said = _dict(activity, "from")
+    said = part(activity, "from")
     name = _SPACE.sub(" ", clean(str(said.get("name") or ""))).strip()
     return Sender(_required(said, "id"), str(said.get("aadObjectId") or "").lower(), name[:200])
 
@@ -148,15 +149,15 @@ def from_message(activity: dict[str, Any]) -> Heard | None:
 
 def from_card(activity: dict[str, Any]) -> Heard | None:
     """An ``adaptiveCard/action`` invoke: a button or a form of a card. None for a card's own refresh."""
-    action = _dict(_dict(activity, "value"), "action")
+    action = part(part(activity, "value"), "action")
     if action.get("verb") == REFRESH:
         return None
-    return _acted(activity, _dict(action, "data"), "card")
+    return _acted(activity, part(action, "data"), "card")
 
 
 def from_dialog(activity: dict[str, Any]) -> Heard:
     """A ``task/fetch`` or ``task/submit`` invoke: a button that opens a dialog, or the dialog's form."""
-    return _acted(activity, _dict(_dict(activity, "value"), "data"), "dialog")
+    return _acted(activity, part(part(activity, "value"), "data"), "dialog")
 
 
 def from_extension(activity: dict[str, Any]) -> Heard:
@@ -164,7 +165,7 @@ def from_extension(activity: dict[str, Any]) -> Heard:
 
     The command ids are those of the manifest: a command's words with hyphens.
     """
-    value = _dict(activity, "value")
+    value = part(activity, "value")
     data = value.get("data")
     if activity.get("name") == "composeExtension/submitAction":
         return _acted(activity, data if isinstance(data, dict) else {}, "extension")
@@ -232,7 +233,7 @@ def _acted(activity: dict[str, Any], data: dict[str, Any], way: Way) -> Heard:
 
 def is_bot(activity: dict[str, Any], account: str) -> bool:
     """Whether an account id is the bot that the activity was sent to."""
-    return bool(account) and account == _dict(activity, "recipient").get("id")
+    return bool(account) and account == part(activity, "recipient").get("id")
 
 
 def _spoken(activity: dict[str, Any]) -> str | None:
@@ -244,7 +245,7 @@ def _spoken(activity: dict[str, Any]) -> str | None:
         for entity in (entities if isinstance(entities, list) else [])
         if isinstance(entity, dict)
         and entity.get("type") == "mention"
-        and is_bot(activity, str(_dict(entity, "mentioned").get("id") or ""))
+        and is_bot(activity, str(part(entity, "mentioned").get("id") or ""))
     ]
     if not marks:
         return None
@@ -263,7 +264,7 @@ def _plain(text: str) -> str:
 
 def delivery(activity: dict[str, Any]) -> str:
     """The same for the same activity sent again."""
-    told = [activity.get("id"), _dict(activity, "conversation").get("id"), activity.get("name")]
+    told = [activity.get("id"), part(activity, "conversation").get("id"), activity.get("name")]
     if not activity.get("id"):
         told += [activity.get(k) for k in ("from", "timestamp", "replyToId", "value", "text")]
     return _digest(told)
@@ -278,11 +279,6 @@ def _form_delivery(form: Submitted, who: Sender) -> str:
 def _digest(told: list[Any]) -> str:
     text = json.dumps(told, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
-
-
-def _dict(body: dict[str, Any], key: str) -> dict[str, Any]:
-    value = body.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _required(body: dict[str, Any], key: str) -> str:

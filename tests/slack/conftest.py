@@ -1,8 +1,7 @@
 """The bot in front of a fake Slack: the real application, its kernel, its outbox, a workspace of people."""
 
 import copy
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from bot.slack.door import Door, add_routes
 from bot.slack.surface import SlackSurface
 from bot.surface import Surface
 from storage.database import Database
-from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
 from storage.tables.audit import AuditEntry
+from tests import migrated as _fixtures
 from tests.conftest import Clock
 from tests.fakes.slack_hands import Hands
 from tests.fakes.slack_server import FakeSlack
@@ -109,23 +108,7 @@ class World:
             return [(r.actor, r.action) for r in rows]
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database that is migrated once; each test has a copy."""
-    path = tmp_path_factory.mktemp("slack") / "empty.db"
-    made = Database(f"sqlite:///{path}")
-    upgrade(made)
-    handlers.THINGS.create(made.writer)
-    made.close()
-    return path
-
-
-@pytest.fixture
-def sqlite(migrated: Path, tmp_path: Path) -> Iterator[Database]:
-    """The same as everywhere, and faster."""
-    made = Database(f"sqlite:///{shutil.copy(migrated, tmp_path / 'sandrail.db')}")
-    yield made
-    made.close()
+migrated, sqlite = _fixtures.migrated, _fixtures.sqlite
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot import incoming
 from bot.teams import door, keys
 from storage import teams
 from tests.fakes.teams_tokens import new_key
@@ -269,7 +270,7 @@ async def test_trap_51_a_body_that_is_too_large_is_413(home: House) -> None:
             yield b" " * 65536
 
     headers = {"Authorization": f"Bearer {home.fake.mint()}"}
-    for large in (BytesIO(b" " * (door.LARGEST + 1)), pieces()):
+    for large in (BytesIO(b" " * (incoming.LARGEST + 1)), pieces()):
         async with home.hands.session.post(home.hands.url, data=large, headers=headers) as got:
             assert got.status == 413
 
