@@ -9,12 +9,18 @@ from babel.numbers import is_currency
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from guardrails.ladder import Agreement, waits_for
+from guardrails.policy.actuators import Actuator
 from guardrails.policy.alerts import Alerts, Channel, Detection, Watch
 from guardrails.policy.base import Name, Section
 from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, TagKey
 from guardrails.policy.budgets import Budget, Nudges
+from guardrails.policy.gates import Gate
+from guardrails.policy.gates import wrong as wrong_gates
 from guardrails.policy.ladder import Ladder, Rung
+from guardrails.policy.maturity import Maturity
 from guardrails.policy.people import Members, Permission, Person, Role, Team
+from guardrails.policy.redlines import Redlines
+from guardrails.policy.sandboxes import Sandboxes
 from guardrails.policy.timing import Sample, Schedule, WorkingHours
 from guardrails.policy.zones import Country, TimeZone
 from guardrails.suggest import did_you_mean
@@ -78,6 +84,11 @@ class Policy(Section):
     budgets: tuple[Budget, ...] = ()
     nudges: Nudges = Nudges()
     ladder: Ladder = Ladder()
+    actuators: tuple[Actuator, ...] = ()
+    sandboxes: Sandboxes = Sandboxes()
+    gates: tuple[Gate, ...] = ()
+    redlines: Redlines = Redlines()
+    maturity: Maturity = Maturity()
     schedule: Schedule = Schedule()
     sample: Sample | None = None
     runbooks: Folder = Field(
@@ -129,6 +140,16 @@ class Policy(Section):
         yield from self._budgets(channels)
         for keys, sentence in self.ladder.wrong():
             yield ("ladder", *keys), sentence
+        actuators = [a.name for a in self.actuators]
+        for i, name in enumerate(actuators):
+            if actuators.index(name) != i:
+                yield ("actuators", i, "name"), f"two actuators are called {name}"
+        for keys, sentence in self.sandboxes.wrong(actuators):
+            yield ("sandboxes", *keys), sentence
+        for keys, sentence in self.redlines.wrong():
+            yield ("redlines", *keys), sentence
+        for keys, sentence in wrong_gates(self.gates):
+            yield ("gates", *keys), sentence
         if self.workspace.currency in self.workspace.rates:
             yield (
                 ("workspace", "rates", self.workspace.currency),

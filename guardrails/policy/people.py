@@ -7,7 +7,9 @@ from pydantic import Field, StringConstraints
 from guardrails.policy.base import Email, Name, Section
 from guardrails.policy.zones import Country, TimeZone
 
-Role = Literal["engineer", "lead", "product", "finance", "executive", "finops", "operator"]
+Role = Literal[
+    "engineer", "lead", "product", "finance", "executive", "finops", "operator", "compliance"
+]
 ROLES: tuple[Role, ...] = (
     "engineer",
     "lead",
@@ -16,6 +18,7 @@ ROLES: tuple[Role, ...] = (
     "executive",
     "finops",
     "operator",
+    "compliance",
 )
 
 #: What a handler may demand of the person who presses. A handler declares one.
@@ -28,6 +31,15 @@ Permission = Literal[
     "overrun.ask",
     "overrun.decide",
     "overrun.halt",
+    "sandbox.request",
+    "sandbox.run",
+    "sandbox.halt",
+    "sandbox.manual",
+    "gate.sign",
+    "gate.promote",
+    "redline.keep",
+    "redline.resume",
+    "shadow.claim",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
@@ -40,8 +52,27 @@ DEFAULT_PERMISSIONS: dict[Permission, tuple[Role, ...]] = {
     "anomaly.close": _DOERS,
     "overrun.ask": _DOERS,
     # Who decides is the ladder's business; this only says who may press at all.
-    "overrun.decide": ("engineer", "lead", "product", "finance", "executive", "finops"),
+    "overrun.decide": (
+        "engineer",
+        "lead",
+        "product",
+        "finance",
+        "executive",
+        "finops",
+        "compliance",
+    ),
     "overrun.halt": ("lead", "product", "finance", "executive", "finops", "operator"),
+    "sandbox.request": _DOERS,
+    # Extend, close, outcome: the owner, whoever asked, or a lead; the handler looks which.
+    "sandbox.run": _DOERS,
+    "sandbox.halt": ("engineer", "lead", "finance", "finops", "operator"),
+    "sandbox.manual": ROLES,  # the actuator's role, checked there
+    # The gate and the redline name their roles; these only say who may press at all.
+    "gate.sign": ROLES,
+    "gate.promote": ROLES,
+    "redline.keep": ROLES,
+    "redline.resume": ROLES,
+    "shadow.claim": _DOERS,
 }
 
 

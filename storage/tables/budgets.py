@@ -21,6 +21,9 @@ class BudgetEntry(SQLModel, table=True):
     key: str = Field(description="what moved it; the same thing moves it once")
     kind: str = Field(description="set, correction, overrun, bridge, gate")
     amount_micros: int = Field(sa_column=Column(BigInteger, nullable=False))
+    currency: str = Field(
+        default="", description="of the amount; empty: the workspace's (before this was kept)"
+    )
     until: date | None = Field(default=None, description="the last day on which it counts")
     actor: str
     reason: str = ""
@@ -61,7 +64,7 @@ class Overrun(SQLModel, table=True):
     id: str = Field(primary_key=True)
     budget: str
     period: str
-    kind: str = Field(description="actual, forecast, asked")
+    kind: str = Field(description="actual, forecast, asked, sandbox")
     state: str = Field(
         default="open", description="open, review, granted, declined, halted, expired, withdrawn"
     )
@@ -70,6 +73,9 @@ class Overrun(SQLModel, table=True):
         default=1, description="grows when the amount changes: agreements are void"
     )
     amount_micros: int = Field(sa_column=Column(BigInteger, nullable=False))
+    currency: str = Field(
+        default="", description="of its amounts; empty: the workspace's (before it was kept)"
+    )
     until: date = Field(description="the last day that it is for")
     why: str = ""
     value: str = Field(default="", description="what is expected of it")
