@@ -6,12 +6,14 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
 
+from bot.acting import Acting
+from bot.actuators.making import make_actuators
 from bot.delivery import Delivery
 from bot.kernel import Kernel, utc_now
 from bot.settings import Settings, SettingsError
@@ -81,9 +83,11 @@ def put_together(
     """
     surfaces: dict[str, Surface] = {}
     delivery = Delivery(database, surfaces, clock)
-    kernel = Kernel(database, loaded, surfaces, delivery, clock)
+    actuators = make_actuators(loaded.policy)
+    kernel = Kernel(database, loaded, surfaces, delivery, clock, actuators)
     app = web_application(kernel)
-    app.cleanup_ctx.append(lambda _: _delivering(delivery))
+    app.cleanup_ctx.append(lambda _: _running(delivery.run()))
+    app.cleanup_ctx.append(lambda _: _running(Acting(kernel).run()))
     if settings.slack is not None:
         from bot.slack.door import add_routes as add_slack
         from bot.slack.surface import SlackSurface
@@ -144,8 +148,8 @@ def _check_default(loaded: LoadedPolicy, surfaces: Mapping[str, Surface]) -> Non
         )
 
 
-async def _delivering(delivery: Delivery) -> AsyncIterator[None]:
-    task = asyncio.create_task(delivery.run())
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -4,13 +4,15 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from prometheus_client import Histogram
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.actuators.actuator import Actuator
+from bot.actuators.secrets import reveal
 from bot.delivery import Delivery
 from bot.surface import Surface
 from handlers import catalog as _catalog  # noqa: F401  (registers every handler)
@@ -40,6 +42,7 @@ class Kernel:
     surfaces: Mapping[str, Surface]
     delivery: Delivery
     clock: Callable[[], datetime] = utc_now
+    actuators: Mapping[str, Actuator] = field(default_factory=dict)
 
     def places(self, channel: str) -> tuple[Place, ...]:
         """Where a channel of the policy is, on every surface that has it; where it is on none, the default
@@ -70,7 +73,7 @@ class Kernel:
         ANSWERS.labels(interaction.kind, answered.reply.kind).observe(time.perf_counter() - began)
         if answered.spoke:
             self.delivery.wake()
-        return answered.reply
+        return reveal(answered.reply, self.actuators)
 
     async def turn(self, work: Callable[[Turn], T]) -> T:
         """Runs a job's work in one transaction; what it posts is on its way afterwards."""

@@ -3,16 +3,25 @@
 from handlers import commands, home, later, runbooks, spend
 from handlers.alerts import presses
 from handlers.overruns import ask, decide, in_review, silence
+from handlers.sandboxes import daily, ladder, listing, orders, outcome, request
+from handlers.sandboxes import presses as sandbox_presses
 
 __all__ = [
     "ask",
     "commands",
+    "daily",
     "decide",
     "home",
     "in_review",
+    "ladder",
     "later",
+    "listing",
+    "orders",
+    "outcome",
     "presses",
+    "request",
     "runbooks",
+    "sandbox_presses",
     "silence",
     "spend",
 ]

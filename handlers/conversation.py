@@ -308,11 +308,23 @@ class Done(_Said):
     note: str = ""
 
 
+class Secret(_Said):
+    """Something that is shown and never stored: the top floor looks it up as it shows the answer.
+
+    ``holders`` are the actuators that may have it.
+    """
+
+    of: Literal["key"]
+    subject: str
+    holders: tuple[str, ...]
+
+
 class Private(_Said):
     """An answer that only the one who asked sees."""
 
     kind: Literal["private"] = "private"
     message: Message
+    secret: Secret | None = None
 
 
 class OpenForm(_Said):

@@ -13,7 +13,9 @@ from handlers.alerts.publish import Published, publish
 from handlers.budgets.joins import join_anomalies
 from handlers.budgets.look import Looked, end_what_is_gone, look_at
 from handlers.find_anomalies import find_anomalies
+from handlers.sandboxes.daily import look_at as look_at_sandbox
 from handlers.turn import Places, Turn
+from storage import sandboxes
 from storage.bills.ingest import ingest
 from storage.bills.report import IngestReport
 from storage.database import Database
@@ -56,6 +58,7 @@ def daily_round(
     progress("Looking for anomalies", 1.0)
     published = database.transact(lambda c: publish(Turn(c, loaded, clock(), places), found))
     looked = look_at_budgets(database, loaded, places, clock)
+    look_at_sandboxes(database, loaded, places, clock)
     done = Round(report, published, looked)
     log.info("daily round as of %s: %s", words.day(today), done)
     return done
@@ -71,10 +74,26 @@ def look_at_budgets(
 
     database.transact(lambda c: end_what_is_gone(turn(c)))
     looked = Looked()
-    for budget in loaded.policy.budgets:
+    with database.read() as connection:
+        budgets = [*loaded.policy.budgets, *map(sandboxes.budget, sandboxes.living(connection))]
+    for budget in budgets:
         looked += database.transact(partial(lambda b, c: look_at(turn(c), b), budget))
     database.transact(lambda c: join_anomalies(turn(c)))
     return looked
+
+
+def look_at_sandboxes(
+    database: Database, loaded: LoadedPolicy, places: Places, clock: Callable[[], datetime]
+) -> int:
+    """Every living sandbox in a transaction of its own; returns how many had something to say."""
+    with database.read() as connection:
+        living = [row.id for row in sandboxes.living(connection)]
+    return sum(
+        database.transact(
+            partial(lambda i, c: look_at_sandbox(Turn(c, loaded, clock(), places), i), sandbox_id)
+        )
+        for sandbox_id in living
+    )
 
 
 def _count(count: int, what: str) -> str:

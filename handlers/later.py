@@ -4,13 +4,6 @@ from handlers.conversation import Interaction, Private, said
 from handlers.router import command
 from handlers.turn import Turn
 
-_SANDBOX = {
-    "request": "asks for a sandbox",
-    "list": "lists your sandboxes",
-    "status": "shows a sandbox's spend against its cap",
-    "extend": "asks for more time or money",
-    "close": "closes a sandbox",
-}
 _COUNCIL = {
     "next": "when the council meets next, and its agenda",
     "digest": "shows the weekly digest",
@@ -33,5 +26,4 @@ def _not_yet(first: str, words: dict[str, str]) -> None:
     command(f"{first} help", permission="read", does=f"shows what /{first} will do")(answer)
 
 
-_not_yet("sandbox", _SANDBOX)
 _not_yet("council", _COUNCIL)

@@ -1,0 +1,1 @@
+"""Sandboxes: asked for, allocated in the same click or decided on the ladder, set up, watched, ended."""

@@ -1,0 +1,201 @@
+"""What changes a living sandbox: throttled, halted, resumed, extended, lifted, ended.
+
+Each checks the state that is, writes row, orders, audit and messages in one transaction, and refuses with a
+sentence when it means nothing.
+"""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.budgets import EntryKind
+from guardrails.money import Money
+from guardrails.sandboxes.budget import budget_name
+from guardrails.sandboxes.life import LIVING, Event, after
+from handlers.alerts.message import mention_of
+from handlers.refusals import AlreadyDecided, NotFound, Stale
+from handlers.sandboxes import clocks, money
+from handlers.sandboxes.message import STATES, key_of
+from handlers.sandboxes.orders import activate_if_ready, send
+from handlers.sandboxes.showing import read, show, tell
+from handlers.turn import Turn
+from storage import budgets, sandboxes
+from storage.sandboxes import SandboxRow
+
+_SAID: dict[Event, str] = {
+    "throttle": "throttled it",
+    "halt": "halted it",
+    "resume": "lets it run again",
+}
+
+
+def locked(turn: Turn, sandbox_id: str) -> SandboxRow:
+    """The sandbox, locked until the transaction ends. Raises NotFound."""
+    row = sandboxes.get(turn.connection, sandbox_id, lock=True)
+    if row is None:
+        raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
+    return row
+
+
+def throttle(turn: Turn, row: SandboxRow, *, actor: str, name: str, why: str) -> SandboxRow:
+    """Reduces what it may use."""
+    return _move(turn, row, "throttle", actor, name, why)
+
+
+def halt(turn: Turn, row: SandboxRow, *, actor: str, name: str, why: str) -> SandboxRow:
+    """Stops what it runs; data stays, and Resume lets it run again."""
+    return _move(turn, row, "halt", actor, name, why)
+
+
+def resume(turn: Turn, row: SandboxRow, *, actor: str, name: str, why: str) -> SandboxRow:
+    """Lets it run again as before."""
+    return _move(turn, row, "resume", actor, name, why)
+
+
+def _move(turn: Turn, row: SandboxRow, event: Event, actor: str, name: str, why: str) -> SandboxRow:
+    state = after(row.state, event, was_active=row.active_at is not None)
+    if state is None:
+        raise _refused(row)
+    halted_at = turn.now if event == "halt" else row.halted_at
+    sandboxes.change(turn.connection, row, state=state, why=_by(why, name), halted_at=halted_at)
+    turn.audit(actor, f"sandbox.{event}", key_of(row.id), why, before=row.state, state=state)
+    row = read(turn, row.id)
+    send(turn, row, event, why)  # type: ignore[arg-type]  # the three are operations too
+    row = show(turn, row.id)
+    said = f"{name} {_SAID[event]}. {why}".strip()
+    tell(turn, row, f"{event}-{row.version}", mention_of(turn.policy, row.owner), ", ", said)
+    return activate_if_ready(turn, row) if state == "allocated" else row
+
+
+def extend(
+    turn: Turn,
+    row: SandboxRow,
+    *,
+    amount: Decimal,
+    ends_on: date,
+    key: str,
+    actor: str,
+    name: str,
+    why: str,
+    granted: bool = False,
+) -> SandboxRow:
+    """More time, more money, or both. ``granted``: the ladder's decision has moved the ledger already."""
+    if row.state not in LIVING:
+        raise _refused(row)
+    if amount and not granted:
+        move(turn, row, "set", amount, key, actor, why)
+    ends_on = max(ends_on, row.ends_on)
+    sandboxes.change(turn.connection, row, ends_on=ends_on)
+    turn.audit(
+        actor, "sandbox.extended", key_of(row.id), why, amount=str(amount), until=str(ends_on)
+    )
+    row = read(turn, row.id)
+    clocks.wind(turn, row)
+    send(turn, row, "change", why)
+    row = show(turn, row.id)
+    cap = money.money(turn, money.cap(turn, row))
+    said = f"{name} extended it: {cap} until {words.day(row.ends_on)}. {why}".strip()
+    tell(turn, row, f"extended-{row.version}", said)
+    return row
+
+
+def lift(
+    turn: Turn,
+    row: SandboxRow,
+    *,
+    stage: str,
+    amount: Decimal,
+    ends_on: date,
+    key: str,
+    actor: str,
+    name: str,
+    why: str,
+) -> SandboxRow:
+    """Moves the ledger by ``amount`` (below zero to lower it) as a gate says, and the stage; a sandbox whose stage
+    is then scaled or production has graduated: it goes on, and is no sandbox any more."""
+    if row.state not in ("active", "throttled"):
+        raise _refused(row)
+    if amount and not move(turn, row, "gate", amount, key, actor, why):
+        raise AlreadyDecided("This gate has moved the budget already.")
+    graduates = stage != row.stage and stage in ("scaled", "production")
+    ends_on = max(ends_on, row.ends_on)
+    sandboxes.change(turn.connection, row, stage=stage, ends_on=ends_on, why=_by(why, name))
+    turn.audit(
+        actor,
+        "sandbox.lifted" if amount >= 0 else "sandbox.lowered",
+        key_of(row.id),
+        why,
+        amount=str(amount),
+        stage=stage,
+        until=str(ends_on),
+    )
+    row = read(turn, row.id)
+    clocks.wind(turn, row)
+    send(turn, row, "change", why)
+    if graduates:
+        return end(turn, row, "graduate", actor=actor, name=name, why=why)
+    row = show(turn, row.id)
+    cap = money.money(turn, money.cap(turn, row))
+    what = "lifted" if amount >= 0 else "lowered"
+    said = f"{name} {what} it: stage {stage}, {cap} until {words.day(row.ends_on)}. {why}".strip()
+    tell(turn, row, f"lifted-{row.version}", said)
+    return row
+
+
+def end(
+    turn: Turn, row: SandboxRow, event: Event, *, actor: str, name: str, why: str
+) -> SandboxRow:
+    """Ends it: closed, expired or graduated. What was set up is removed, but for one that graduated."""
+    from handlers.sandboxes.outcome import ask_outcome  # it shows cards, which show what ends
+
+    state = after(row.state, event)
+    if state is None:
+        raise _refused(row)
+    sandboxes.change(
+        turn.connection, row, state=state, ended_at=turn.now, why=_by(why, name) if why else ""
+    )
+    turn.audit(actor, f"sandbox.{state}", key_of(row.id), why, before=row.state)
+    row = read(turn, row.id)
+    clocks.stop(turn, row)
+    if state != "graduated":
+        send(turn, row, "close", why)
+    row = show(turn, row.id)
+    tell(turn, row, "ended", f"{STATES[state]}. {row.why}".strip())
+    ask_outcome(turn, row)
+    return row
+
+
+def move(
+    turn: Turn, row: SandboxRow, kind: EntryKind, amount: Decimal, key: str, actor: str, why: str
+) -> bool:
+    """One entry of the ledger, in the workspace's currency. False: the same key has moved it before."""
+    return budgets.move(
+        turn.connection,
+        budget=budget_name(row.name),
+        period=money.period_of(row),
+        key=key,
+        kind=kind,
+        amount=Money(amount, turn.policy.workspace.currency),
+        until=None,
+        actor=actor,
+        reason=why,
+        policy_hash=turn.loaded.hash,
+        now=turn.now,
+    )
+
+
+def last_day(turn: Turn, days: int) -> date:
+    """The last of so many days, today included."""
+    return turn.today + timedelta(days=days - 1)
+
+
+def _by(why: str, name: str) -> str:
+    return f"{why} — {name}" if why and name else why
+
+
+def _refused(row: SandboxRow) -> AlreadyDecided | Stale:
+    said = STATES[row.state]
+    why = f" {row.why}" if row.why else ""
+    if row.state in LIVING:
+        return Stale(f"The sandbox is {said.lower()} now, so this is not possible.{why}")
+    return AlreadyDecided(f"The sandbox has ended: {said.lower()}.{why}")

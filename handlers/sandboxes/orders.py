@@ -1,0 +1,312 @@
+"""Orders to a sandbox's actuators: written with the change that they follow, and what comes of them."""
+
+from datetime import timedelta
+
+from guardrails.alerts import words
+from guardrails.money import Money
+from guardrails.orders import Operation, Order, Resources
+from guardrails.policy.actuators import Manual
+from guardrails.sandboxes.life import after
+from handlers.alerts.message import mention_of
+from handlers.conversation import (
+    Button,
+    Controls,
+    Done,
+    Heading,
+    Interaction,
+    Items,
+    Message,
+    Paragraph,
+    Span,
+    text,
+)
+from handlers.refusals import AlreadyDecided, NotAllowed, NotFound
+from handlers.router import press
+from handlers.runbooks import people_of
+from handlers.sandboxes import money
+from handlers.sandboxes.message import DOING, key_of
+from handlers.sandboxes.showing import read, show, tell
+from handlers.turn import Turn
+from storage import actuations, sandboxes
+from storage.actuations import ActuationRow, ClaimedOrder
+from storage.sandboxes import SandboxRow
+
+#: What an order makes useless when it has not begun.
+_INSTEAD: dict[Operation, tuple[Operation, ...]] = {
+    "halt": ("change", "throttle", "resume"),
+    "throttle": ("resume",),
+    "resume": ("halt", "throttle"),
+    "close": ("allocate", "change", "throttle", "halt", "resume"),
+    "change": ("change",),
+}
+TOLD_AFTER = 3  # attempts: one that fails once is nobody's business
+
+
+def send(turn: Turn, row: SandboxRow, operation: Operation, reason: str) -> None:
+    """Orders every actuator of the sandbox to make it true; asks people where that is how it is done."""
+    useless = _INSTEAD.get(operation, ())
+    actuations.drop_waiting(turn.connection, row.id, useless, f"{operation} came instead")
+    known = {a.name: a for a in turn.policy.actuators}
+    for name in row.actuators:
+        actuator = known.get(name)
+        if actuator is None:
+            said = f"The policy no longer has the actuator {name}, so somebody has to do it by hand: {operation}."
+            tell(turn, row, f"{operation}-{name}-{row.version}", said)
+            continue
+        if isinstance(actuator, Manual):
+            steps = getattr(actuator, operation)
+            if steps:
+                _ask(turn, row, actuator, operation, reason, steps)
+            continue
+        _add(turn, row, name, operation, reason, "waiting")
+
+
+def order_of(
+    turn: Turn, row: SandboxRow, actuator: str, operation: Operation, reason: str
+) -> Order:
+    """What the actuator is told: the sandbox as it is now."""
+    tags = {
+        "experiment": row.name,
+        "team": row.team,
+        "feature": row.feature,
+        "workload": row.workload,
+        "stage": row.stage,
+        "owner": row.owner,
+        "sandbox": row.id,
+    }
+    already = len(actuations.of_sandbox(turn.connection, row.id))
+    return Order(
+        id=f"{row.id}-{already + 1}-{actuator}",
+        operation=operation,
+        sandbox=row.id,
+        name=row.name,
+        tags=tags,
+        owner=row.owner,
+        cap=Money(money.cap(turn, row), turn.policy.workspace.currency).rounded().amount,
+        currency=turn.policy.workspace.currency,
+        starts_on=row.starts_on,
+        ends_on=row.ends_on,
+        resources=Resources.model_validate(row.resources),
+        reason=reason,
+        handle=row.handles.get(actuator, {}),
+    )
+
+
+def _add(
+    turn: Turn, row: SandboxRow, actuator: str, operation: Operation, reason: str, state: str
+) -> int:
+    return actuations.add(
+        turn.connection,
+        sandbox_id=row.id,
+        actuator=actuator,
+        order=order_of(turn, row, actuator, operation, reason),
+        state=state,
+        now=turn.now,
+    )
+
+
+# --- what comes of them: called by whoever carries orders out ---------------------------------------
+
+
+def carried_out(turn: Turn, claimed: ClaimedOrder, said: str, handle: dict[str, str]) -> bool:
+    """Records that an order is done. False: somebody else has carried it out meanwhile."""
+    row = sandboxes.get(turn.connection, claimed.sandbox_id, lock=True)
+    if row is None or not actuations.settle(
+        turn.connection, claimed, state="done", said=said, done_at=turn.now
+    ):
+        return False
+    if handle and handle != row.handles.get(claimed.actuator):
+        handles = {
+            **row.handles,
+            claimed.actuator: {**row.handles.get(claimed.actuator, {}), **handle},
+        }
+        sandboxes.change(turn.connection, row, handles=handles)
+        row = read(turn, row.id)
+    _done(turn, row, claimed.actuator, claimed.order.operation, said, claimed.id)
+    return True
+
+
+def not_yet(turn: Turn, claimed: ClaimedOrder, reason: str, seconds: float) -> bool:
+    """Puts an order back; tells whoever waits when it has failed a few times."""
+    if not actuations.settle(
+        turn.connection,
+        claimed,
+        state="waiting",
+        said=reason,
+        not_before=turn.now + timedelta(seconds=seconds),
+    ):
+        return False
+    if claimed.attempts == TOLD_AFTER:
+        row = show(turn, claimed.sandbox_id)
+        what = DOING[claimed.order.operation]
+        said = f"{claimed.actuator} {what}, and that fails so far: {reason} It is tried again."
+        tell(turn, row, f"slow-{claimed.id}", mention_of(turn.policy, row.asked_by), " ", said)
+    return True
+
+
+def given_up(turn: Turn, claimed: ClaimedOrder, reason: str) -> bool:
+    """Records that an order cannot be carried out; whoever asked and the operators learn why."""
+    if not actuations.settle(turn.connection, claimed, state="failed", said=reason):
+        return False
+    row = show(turn, claimed.sandbox_id)
+    turn.audit(
+        claimed.actuator,
+        "sandbox.order-failed",
+        key_of(row.id),
+        reason,
+        operation=claimed.order.operation,
+    )
+    parts: list[str | Span] = [mention_of(turn.policy, row.asked_by), " "]
+    for mention in people_of(turn.policy, "operator", row.team)[:2]:
+        parts += [mention, " "]
+    what = DOING[claimed.order.operation]
+    said = f"{claimed.actuator} {what}: that did not work. {reason} Press Try again when it is mended, or Close."
+    tell(turn, row, f"failed-{claimed.id}-{claimed.attempts}", *parts, said)
+    return True
+
+
+def _done(
+    turn: Turn,
+    row: SandboxRow,
+    actuator: str,
+    operation: str,
+    said: str,
+    order_id: int,
+    by: str = "",
+) -> None:
+    turn.audit(by or actuator, "sandbox.order-done", key_of(row.id), said, operation=operation)
+    tell(turn, row, f"done-{order_id}", f"{actuator}: {said}")
+    if operation == "allocate":
+        activate_if_ready(turn, row)
+    show(turn, row.id)
+
+
+def activate_if_ready(turn: Turn, row: SandboxRow) -> SandboxRow:
+    """Makes an allocated sandbox active when nothing of its set-up is left."""
+    orders = [
+        o
+        for o in actuations.of_sandbox(turn.connection, row.id)
+        if o.operation == "allocate" and o.state != "dropped"
+    ]
+    state = after(row.state, "activate")
+    if state is None or any(o.state != "done" for o in orders):
+        return row
+    sandboxes.change(turn.connection, row, state=state, active_at=turn.now)
+    turn.audit("sandboxes", "sandbox.active", key_of(row.id))
+    row = show(turn, row.id)
+    owner = mention_of(turn.policy, row.owner)
+    said = (
+        f", it is ready: tag everything with experiment={row.name}. "
+        f"You have {money.money(turn, money.cap(turn, row))} until {words.day(row.ends_on)}."
+    )
+    tell(turn, row, "active", owner, said)
+    return row
+
+
+# --- by people --------------------------------------------------------------------------------------
+
+
+def _ask(
+    turn: Turn,
+    row: SandboxRow,
+    actuator: Manual,
+    operation: Operation,
+    reason: str,
+    steps: tuple[str, ...],
+) -> None:
+    order_id = _add(turn, row, actuator.name, operation, reason, "asked")
+    key = f"{key_of(row.id)}:order:{order_id}"
+    turn.reply(key_of(row.id), key, _asked_message(turn, row, actuator, operation, steps, order_id))
+
+
+def _asked_message(
+    turn: Turn,
+    row: SandboxRow,
+    actuator: Manual,
+    operation: str,
+    steps: tuple[str, ...],
+    order_id: int,
+    done: str = "",
+) -> Message:
+    title = f"{actuator.name}: {operation} {row.name}"
+    people: list[str | Span] = []
+    for mention in people_of(turn.policy, actuator.role, row.team)[:3]:
+        people += [mention, " "]
+    asked = done or f"Please do this by hand ({actuator.role})."
+    return Message(
+        summary=f"{title}. {asked}",
+        blocks=(
+            Heading(text=title),
+            Paragraph(text=text(*([] if done else people), asked)),
+            Items(items=tuple(text(s) for s in steps), numbered=True),
+            *(
+                []
+                if done
+                else [
+                    Controls(
+                        controls=(
+                            Button(
+                                label="Done",
+                                action="sandbox.order-done",
+                                subject=str(order_id),
+                                style="primary",
+                            ),
+                        )
+                    )
+                ]
+            ),
+        ),
+        tone="good" if done else "warning",
+    )
+
+
+@press("sandbox.order-done", permission="sandbox.manual")
+def press_done(turn: Turn, it: Interaction) -> Done:
+    """Somebody with the actuator's role has done the steps."""
+    order = actuations.get(turn.connection, int(it.subject)) if it.subject.isdigit() else None
+    if order is None:
+        raise NotFound("This order is not known here (any more). Nothing was changed.")
+    row = sandboxes.get(turn.connection, order.sandbox_id, lock=True)
+    order = actuations.get(turn.connection, order.id, lock=True)
+    if row is None or order is None:
+        raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
+    actuator = _manual(turn, order)
+    if actuator is not None and actuator.role not in it.actor.roles:
+        raise NotAllowed(f"This is done by somebody with the role {actuator.role}.")
+    if order.state != "asked":
+        who = f" by {order.done_by}" if order.done_by else ""
+        what = "done" if order.state == "done" else "no longer needed"
+        raise AlreadyDecided(f"This is {what} already{who}.")
+    said = f"done by {it.actor.name}"
+    actuations.change(
+        turn.connection, order, state="done", said=said, done_at=turn.now, done_by=it.actor.name
+    )
+    if actuator is not None:
+        steps = getattr(actuator, order.operation)
+        message = _asked_message(
+            turn, row, actuator, order.operation, steps, order.id, f"{said.capitalize()}."
+        )
+        turn.edit(f"{key_of(row.id)}:order:{order.id}", message)
+    _done(
+        turn, row, order.actuator, order.operation, said, order.id, it.actor.person.strip().lower()
+    )
+    return Done()
+
+
+def _manual(turn: Turn, order: ActuationRow) -> Manual | None:
+    for actuator in turn.policy.actuators:
+        if actuator.name == order.actuator and isinstance(actuator, Manual):
+            return actuator
+    return None
+
+
+def send_again(turn: Turn, row: SandboxRow) -> int:
+    """Orders again what was given up; returns how many."""
+    again = [o for o in actuations.of_sandbox(turn.connection, row.id) if o.state == "failed"]
+    for order in again:
+        fresh = order_of(turn, row, order.actuator, order.operation, order.content["reason"])
+        content = fresh.model_copy(update={"id": order.content["id"]}).model_dump(mode="json")
+        actuations.change(
+            turn.connection, order, state="waiting", not_before=turn.now, said="", content=content
+        )
+    return len(again)

@@ -1,0 +1,30 @@
+"""A sandbox's card as it is now, and news into its thread."""
+
+from handlers.alerts.message import in_words
+from handlers.conversation import Message, Paragraph, Span, text
+from handlers.sandboxes.message import card, key_of
+from handlers.turn import Turn
+from storage import sandboxes
+from storage.sandboxes import SandboxRow
+
+
+def show(turn: Turn, sandbox_id: str) -> SandboxRow:
+    """Edits the card to what is true now, wherever it stands."""
+    row = read(turn, sandbox_id)
+    turn.edit(key_of(row.id), card(turn, row))
+    return row
+
+
+def tell(turn: Turn, row: SandboxRow, stamp: str, *parts: str | Span) -> None:
+    """News into the sandbox's thread. ``stamp`` names the piece of news among the sandbox's: it is said once."""
+    said = text(*parts)
+    message = Message(summary=in_words(turn.policy, said), blocks=(Paragraph(text=said),))
+    turn.reply(key_of(row.id), f"{key_of(row.id)}:news:{stamp}", message, once=True)
+
+
+def read(turn: Turn, sandbox_id: str) -> SandboxRow:
+    """The row as it is now."""
+    row = sandboxes.get(turn.connection, sandbox_id)
+    if row is None:
+        raise LookupError(f"sandbox {sandbox_id} is not there")
+    return row

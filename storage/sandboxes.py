@@ -1,0 +1,153 @@
+"""Sandboxes as rows: read under lock, change only from the version that was read."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from guardrails.money import MICROS
+from guardrails.policy.budgets import Budget
+from guardrails.sandboxes.budget import PREFIX, budget_name, budget_of
+from guardrails.sandboxes.life import ENDED, LIVING
+from storage.tables.budgets import BudgetEntry
+from storage.tables.sandboxes import Sandbox
+from storage.tables.spend import CostRollup
+
+_sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
+_entries = BudgetEntry.__table__  # type: ignore[attr-defined]
+_rollup = CostRollup.__table__  # type: ignore[attr-defined]
+
+SandboxRow = Row[Any]
+
+
+class Lost(Exception):
+    """The sandbox is no longer as it was read: whoever holds its lock never sees this."""
+
+
+def get(connection: Connection, sandbox_id: str, *, lock: bool = False) -> SandboxRow | None:
+    """The sandbox, locked until the transaction ends when asked for."""
+    query = select(_sandboxes).where(_sandboxes.c.id == sandbox_id)
+    return connection.execute(query.with_for_update() if lock else query).first()
+
+
+def named(connection: Connection, name: str) -> SandboxRow | None:
+    """The sandbox that has or had this name; of those that never began, the newest."""
+    return connection.execute(
+        select(_sandboxes)
+        .where(_sandboxes.c.name == name.lower())
+        .order_by(_sandboxes.c.state.in_(("declined", "withdrawn")), _sandboxes.c.asked_at.desc())
+        .limit(1)
+    ).first()
+
+
+def living(connection: Connection) -> Sequence[SandboxRow]:
+    """Those that may spend, by name."""
+    return _in(connection, LIVING)
+
+
+def requested(connection: Connection) -> Sequence[SandboxRow]:
+    """Those that wait for a decision, by name."""
+    return _in(connection, ("requested",))
+
+
+def ended(connection: Connection, team: str = "", newest: int = 10) -> Sequence[SandboxRow]:
+    """Those that have ended, the newest first; of one team when it is given."""
+    query = select(_sandboxes).where(_sandboxes.c.state.in_(ENDED))
+    if team:
+        query = query.where(_sandboxes.c.team == team)
+    return connection.execute(
+        query.order_by(_sandboxes.c.ended_at.desc(), _sandboxes.c.id).limit(newest)
+    ).all()
+
+
+def _in(connection: Connection, states: Iterable[str]) -> Sequence[SandboxRow]:
+    return connection.execute(
+        select(_sandboxes)
+        .where(_sandboxes.c.state.in_(tuple(states)))
+        .order_by(_sandboxes.c.name, _sandboxes.c.id)
+    ).all()
+
+
+def add(connection: Connection, **values: Any) -> bool:
+    """Records a new sandbox. False: another has or had its name."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    added = connection.execute(
+        make(_sandboxes).values(**values).on_conflict_do_nothing().returning(_sandboxes.c.id)
+    ).first()
+    return added is not None
+
+
+def change(connection: Connection, row: SandboxRow, **values: Any) -> None:
+    """Changes a sandbox that is still as it was read. Raises Lost when it is not."""
+    won = connection.execute(
+        update(_sandboxes)
+        .where(_sandboxes.c.id == row.id, _sandboxes.c.version == row.version)
+        .values(version=row.version + 1, **values)
+        .returning(_sandboxes.c.id)
+    ).first()
+    if won is None:
+        raise Lost(row.id)
+
+
+def budget(row: SandboxRow) -> Budget:
+    """The budget of a sandbox: the term from its beginning to its last day."""
+    return budget_of(row.name, row.starts_on, row.ends_on, row.owner, row.channel)
+
+
+def find_budget(connection: Connection, name: str) -> Budget | None:
+    """The budget of that name when it is a sandbox's."""
+    if not name.startswith(PREFIX):
+        return None
+    row = named(connection, name.removeprefix(PREFIX))
+    return budget(row) if row is not None else None
+
+
+def in_zone(connection: Connection, zone: str) -> int:
+    """How many sandboxes of a zone live."""
+    return int(
+        connection.execute(
+            select(func.count()).where(_sandboxes.c.zone == zone, _sandboxes.c.state.in_(LIVING))
+        ).scalar_one()
+    )
+
+
+def allocated_in(
+    connection: Connection, zone: str, first: date, last: date
+) -> list[tuple[int, str]]:
+    """What was allocated in a zone to sandboxes that began in these days: (micros, currency)."""
+    rows = connection.execute(
+        select(func.sum(_entries.c.amount_micros), _entries.c.currency)
+        .select_from(_sandboxes)
+        .join(_entries, _entries.c.budget == PREFIX + _sandboxes.c.name)
+        .where(_sandboxes.c.zone == zone, _entries.c.kind == "set")
+        .where(_sandboxes.c.starts_on.between(first, last))
+        .group_by(_entries.c.currency)
+    )
+    return [(int(micros), currency) for micros, currency in rows]
+
+
+def lock_zone(connection: Connection, zone: str) -> None:
+    """Lets one request at a time count what a zone holds; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(7227246, func.hashtext(zone))))
+
+
+def spends(connection: Connection, experiment: str) -> bool:
+    """Whether the bill has an experiment of that name, whatever its case."""
+    found = connection.execute(
+        select(_rollup.c.id).where(func.lower(_rollup.c.experiment) == experiment).limit(1)
+    ).first()
+    return found is not None
+
+
+def ledger_name(row: SandboxRow) -> str:
+    """The name of its budget."""
+    return budget_name(row.name)
+
+
+def money_of(micros: int) -> Decimal:
+    """Stored millionths as an amount."""
+    return Decimal(int(micros)) / MICROS
