@@ -42,10 +42,14 @@ class Acting:
                     log.exception("the orders could not be read; looking again")
                 await asyncio.sleep(POLL)
         finally:
-            await asyncio.gather(*self._busy, return_exceptions=True)
-            for actuator in self._actuators.values():
-                with contextlib.suppress(Exception):
-                    await actuator.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Finishes what is under way and lets go of the actuators' connections."""
+        await asyncio.gather(*self._busy, return_exceptions=True)
+        for actuator in self._actuators.values():
+            with contextlib.suppress(Exception):
+                await actuator.close()
 
     async def look(self) -> int:
         """Claims what is due and starts it; returns how many orders were claimed."""

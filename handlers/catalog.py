@@ -3,11 +3,12 @@
 from handlers import commands, home, later, runbooks, spend
 from handlers.alerts import presses
 from handlers.overruns import ask, decide, in_review, silence
-from handlers.sandboxes import daily, ladder, listing, orders, outcome, request
+from handlers.sandboxes import by_hand, daily, ladder, listing, outcome, request
 from handlers.sandboxes import presses as sandbox_presses
 
 __all__ = [
     "ask",
+    "by_hand",
     "commands",
     "daily",
     "decide",
@@ -16,7 +17,6 @@ __all__ = [
     "ladder",
     "later",
     "listing",
-    "orders",
     "outcome",
     "presses",
     "request",

@@ -16,6 +16,7 @@ from handlers.budgets import message as budget_words
 from handlers.budgets.standing import inside
 from handlers.conversation import (
     Block,
+    Button,
     Code,
     Controls,
     Divider,
@@ -25,18 +26,24 @@ from handlers.conversation import (
     Paragraph,
     Private,
     Small,
+    Span,
     Strong,
     text,
 )
+from handlers.overruns.deciders import agreed, may_decide
 from handlers.overruns.message import controls_of as overrun_controls
-from handlers.overruns.message import rung_of, state_line
+from handlers.overruns.message import in_brief, state_line
 from handlers.router import command, home
+from handlers.sandboxes.message import controls_of as sandbox_controls
+from handlers.sandboxes.message import spent_line
+from handlers.sandboxes.message import state_line as sandbox_state
 from handlers.turn import Turn
-from storage import anomalies, overruns, spend
+from storage import actuations, anomalies, overruns, sandboxes, spend
 
 DAYS = 30
 EXPERIMENTS = 8
 WAITING = 6
+SANDBOXES = 6
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -59,8 +66,7 @@ def home_message(turn: Turn, it: Interaction) -> Message:
         Divider(),
         *_experiments(turn, it),
         Divider(),
-        Heading(text="My sandboxes"),
-        Paragraph(text=text("Sandboxes are not set up yet.")),
+        *_sandboxes(turn, it),
         Small(text=text("More: ", Code(text="/spend help"))),
     ]
     return Message(summary=f"The page of {it.actor.name}", blocks=tuple(blocks))
@@ -106,22 +112,45 @@ def _decisions(turn: Turn, it: Interaction) -> list[Block]:
         return []
     blocks: list[Block] = []
     for row in overruns.waiting(turn.connection):
-        rung = rung_of(turn.policy, row)
-        interested = it.actor.person in (row.asked_by, row.owner)
-        if it.actor.roles.isdisjoint(rung.roles) or (interested and not rung.self_approval):
+        if not may_decide(turn, row, it.actor.person.lower(), it.actor.roles):
             continue
-        agreed = overruns.agreements(turn.connection, row)
-        if any(a.person == it.actor.person for a, _ in agreed):
-            continue
-        amount = Money.from_micros(row.amount_micros, turn.policy.workspace.currency)
-        said = text(
-            Strong(text=f"Overrun of {row.budget}: {amount}"),
-            f", forecast {row.facts['forecast']}. ",
-            *state_line(turn.policy, row, agreed),
+        said = (
+            *in_brief(turn.policy, row),
+            *state_line(turn.policy, row, agreed(turn, row)),
         )
         blocks += [Paragraph(text=said), Controls(controls=overrun_controls(turn.policy, row))]
         if len(blocks) >= 2 * WAITING:
             break
+    return blocks
+
+
+def _sandboxes(turn: Turn, it: Interaction) -> list[Block]:
+    """Those that the one who looks owns or asked for, with their buttons; and how to ask for one."""
+    me = it.actor.person.lower()
+    every = (*sandboxes.requested(turn.connection), *sandboxes.living(turn.connection))
+    every = (*every, *(r for r in sandboxes.ended(turn.connection) if not r.outcome))
+    mine = [r for r in every if me in (r.owner.lower(), r.asked_by.lower())]
+    blocks: list[Block] = [Heading(text="My sandboxes")]
+    if not mine:
+        blocks.append(Paragraph(text=text("None. What fits into a zone is allocated at once.")))
+    for row in mine[:SANDBOXES]:
+        orders = actuations.of_sandbox(turn.connection, row.id)
+        said: list[str | Span] = [Strong(text=row.name), " ", *sandbox_state(turn, row, orders)]
+        if row.state != "requested":
+            said.append(f" {spent_line(turn, row)} spent.")
+        blocks.append(Paragraph(text=text(*said)))
+        controls = sandbox_controls(turn, row, orders)
+        if controls:
+            blocks.append(Controls(controls=controls))
+    if len(mine) > SANDBOXES:
+        blocks.append(
+            Small(text=text(f"and {len(mine) - SANDBOXES} more: ", Code(text="/sandbox list")))
+        )
+    if may(turn.policy, "sandbox.request", it.actor.roles) and turn.policy.teams:
+        ask = Button(
+            label="Ask for a sandbox…", action="sandbox.request", subject="", opens_form=True
+        )
+        blocks.append(Controls(controls=(ask,)))
     return blocks
 
 

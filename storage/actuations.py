@@ -151,3 +151,10 @@ def failed(connection: Connection) -> Sequence[ActuationRow]:
     return connection.execute(
         select(_table).where(_table.c.state == "failed").order_by(_table.c.id.desc())
     ).all()
+
+
+def open_orders(connection: Connection) -> Sequence[ActuationRow]:
+    """Orders that wait or are being carried out, the oldest first."""
+    return connection.execute(
+        select(_table).where(_table.c.state.in_(OPEN)).order_by(_table.c.id)
+    ).all()

@@ -22,7 +22,7 @@ def make_actuators(policy: Policy, environ: Mapping[str, str] = os.environ) -> d
 
             made[section.name] = LiteLLMActuator(section, environ)
         elif isinstance(section, Kubernetes):
-            from bot.actuators.cluster import KubernetesActuator
+            from bot.actuators.kubernetes import KubernetesActuator
 
             made[section.name] = KubernetesActuator(section)
     return made

@@ -42,6 +42,7 @@ def doctor_command(
             *_roles(start),
             *_metrics(start),
             *_deliveries(start),
+            *_actuators(start),
             *_slack(start),
             *_teams(start),
         ]
@@ -164,6 +165,37 @@ def _deliveries(start: Start) -> Iterator[Finding]:
         yield Finding("warning", f"and {len(dead) - 5} more were not delivered.")
     if not dead:
         yield Finding("ok", f"Deliveries: none failed, {waiting} waiting.")
+
+
+def _actuators(start: Start) -> Iterator[Finding]:
+    from bot.actuators.making import make_actuators
+    from storage import actuations
+
+    async def check() -> list[tuple[str, str | None]]:
+        made = make_actuators(start.loaded.policy)
+        found = []
+        for name, actuator in made.items():
+            try:
+                found.append((name, await actuator.check()))
+            except Exception as error:  # whatever a library of theirs raises
+                found.append((name, f"It failed: {error!r}"[:300]))
+            await actuator.close()
+        return found
+
+    for name, wrong in asyncio.run(check()):
+        if wrong is None:
+            yield Finding("ok", f"The actuator {name} is ready.")
+        else:
+            yield Finding("warning", f"The actuator {name} is not ready.", wrong)
+    with start.database.read() as connection:
+        failed = actuations.failed(connection)
+        orphans = {r.actuator for r in actuations.open_orders(connection)}
+    for row in failed[:5]:
+        what = f"{row.actuator} gave up an order ({row.operation}): {row.said}"
+        yield Finding("warning", what, "Press Try again on the sandbox's card when it is mended.")
+    for name in sorted(orphans - {a.name for a in start.loaded.policy.actuators}):
+        what = f"Orders wait for the actuator {name}, which the policy no longer has."
+        yield Finding("warning", what, "Put it back into the policy, or close the sandbox.")
 
 
 def _slack(start: Start) -> Iterator[Finding]:

@@ -9,9 +9,10 @@ from handlers.conversation import said as one_sentence
 from handlers.refusals import AlreadyDecided
 from handlers.runbooks import post_runbook
 from handlers.sandboxes import clocks, money
+from handlers.sandboxes.by_hand import ask_people
 from handlers.sandboxes.control import last_day, move
 from handlers.sandboxes.message import card, key_of
-from handlers.sandboxes.orders import activate_if_ready, send
+from handlers.sandboxes.orders import activate_if_ready, write
 from handlers.sandboxes.showing import read, tell
 from handlers.turn import Turn
 from storage import sandboxes
@@ -37,8 +38,9 @@ def allocate(
         turn.audit(
             actor, f"sandbox.{done}", key_of(row.id), why, cap=cap_now, until=str(row.ends_on)
         )
-    send(turn, row, "allocate", why)
+    write(turn, row, "allocate", why)
     turn.post(row.channel, key_of(row.id), card(turn, row))
+    ask_people(turn, row)
     said: list[str | Span] = [
         f"{money.money(turn, money.cap(turn, row))} are set aside. {why}".strip()
     ]

@@ -10,13 +10,15 @@ from decimal import Decimal
 from guardrails.alerts import words
 from guardrails.budgets import EntryKind
 from guardrails.money import Money
+from guardrails.orders import Operation
 from guardrails.sandboxes.budget import budget_name
 from guardrails.sandboxes.life import LIVING, Event, after
 from handlers.alerts.message import mention_of
 from handlers.refusals import AlreadyDecided, NotFound, Stale
 from handlers.sandboxes import clocks, money
+from handlers.sandboxes.by_hand import ask_people
 from handlers.sandboxes.message import STATES, key_of
-from handlers.sandboxes.orders import activate_if_ready, send
+from handlers.sandboxes.orders import activate_if_ready, write
 from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
 from storage import budgets, sandboxes
@@ -35,6 +37,12 @@ def locked(turn: Turn, sandbox_id: str) -> SandboxRow:
     if row is None:
         raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
     return row
+
+
+def send(turn: Turn, row: SandboxRow, operation: Operation, why: str) -> None:
+    """Orders its actuators, and asks the people who are some of them."""
+    write(turn, row, operation, why)
+    ask_people(turn, row)
 
 
 def throttle(turn: Turn, row: SandboxRow, *, actor: str, name: str, why: str) -> SandboxRow:

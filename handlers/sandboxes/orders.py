@@ -8,27 +8,14 @@ from guardrails.orders import Operation, Order, Resources
 from guardrails.policy.actuators import Manual
 from guardrails.sandboxes.life import after
 from handlers.alerts.message import mention_of
-from handlers.conversation import (
-    Button,
-    Controls,
-    Done,
-    Heading,
-    Interaction,
-    Items,
-    Message,
-    Paragraph,
-    Span,
-    text,
-)
-from handlers.refusals import AlreadyDecided, NotAllowed, NotFound
-from handlers.router import press
+from handlers.conversation import Span
 from handlers.runbooks import people_of
 from handlers.sandboxes import money
 from handlers.sandboxes.message import DOING, key_of
 from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
 from storage import actuations, sandboxes
-from storage.actuations import ActuationRow, ClaimedOrder
+from storage.actuations import ClaimedOrder
 from storage.sandboxes import SandboxRow
 
 #: What an order makes useless when it has not begun.
@@ -42,23 +29,24 @@ _INSTEAD: dict[Operation, tuple[Operation, ...]] = {
 TOLD_AFTER = 3  # attempts: one that fails once is nobody's business
 
 
-def send(turn: Turn, row: SandboxRow, operation: Operation, reason: str) -> None:
-    """Orders every actuator of the sandbox to make it true; asks people where that is how it is done."""
+def write(turn: Turn, row: SandboxRow, operation: Operation, reason: str) -> None:
+    """Orders every actuator of the sandbox to make it true. Orders to people wait to be asked
+    (:func:`handlers.sandboxes.by_hand.ask_people`); what the policy no longer has is given up at once, and can be
+    tried again."""
     useless = _INSTEAD.get(operation, ())
     actuations.drop_waiting(turn.connection, row.id, useless, f"{operation} came instead")
     known = {a.name: a for a in turn.policy.actuators}
     for name in row.actuators:
         actuator = known.get(name)
+        state = "asked" if isinstance(actuator, Manual) else "waiting"
+        if isinstance(actuator, Manual) and not getattr(actuator, operation):
+            continue
+        order_id = _add(turn, row, name, operation, reason, state)
         if actuator is None:
-            said = f"The policy no longer has the actuator {name}, so somebody has to do it by hand: {operation}."
-            tell(turn, row, f"{operation}-{name}-{row.version}", said)
-            continue
-        if isinstance(actuator, Manual):
-            steps = getattr(actuator, operation)
-            if steps:
-                _ask(turn, row, actuator, operation, reason, steps)
-            continue
-        _add(turn, row, name, operation, reason, "waiting")
+            gone = actuations.get(turn.connection, order_id)
+            said = f"The policy no longer has the actuator {name}."
+            if gone is not None:
+                actuations.change(turn.connection, gone, state="failed", said=said)
 
 
 def order_of(
@@ -122,7 +110,7 @@ def carried_out(turn: Turn, claimed: ClaimedOrder, said: str, handle: dict[str, 
         }
         sandboxes.change(turn.connection, row, handles=handles)
         row = read(turn, row.id)
-    _done(turn, row, claimed.actuator, claimed.order.operation, said, claimed.id)
+    finish(turn, row, claimed.actuator, claimed.order.operation, said, claimed.id)
     return True
 
 
@@ -165,7 +153,7 @@ def given_up(turn: Turn, claimed: ClaimedOrder, reason: str) -> bool:
     return True
 
 
-def _done(
+def finish(
     turn: Turn,
     row: SandboxRow,
     actuator: str,
@@ -174,6 +162,7 @@ def _done(
     order_id: int,
     by: str = "",
 ) -> None:
+    """What follows from an order that is done: news, and activation when it was the last of the set-up."""
     turn.audit(by or actuator, "sandbox.order-done", key_of(row.id), said, operation=operation)
     tell(turn, row, f"done-{order_id}", f"{actuator}: {said}")
     if operation == "allocate":
@@ -201,103 +190,6 @@ def activate_if_ready(turn: Turn, row: SandboxRow) -> SandboxRow:
     )
     tell(turn, row, "active", owner, said)
     return row
-
-
-# --- by people --------------------------------------------------------------------------------------
-
-
-def _ask(
-    turn: Turn,
-    row: SandboxRow,
-    actuator: Manual,
-    operation: Operation,
-    reason: str,
-    steps: tuple[str, ...],
-) -> None:
-    order_id = _add(turn, row, actuator.name, operation, reason, "asked")
-    key = f"{key_of(row.id)}:order:{order_id}"
-    turn.reply(key_of(row.id), key, _asked_message(turn, row, actuator, operation, steps, order_id))
-
-
-def _asked_message(
-    turn: Turn,
-    row: SandboxRow,
-    actuator: Manual,
-    operation: str,
-    steps: tuple[str, ...],
-    order_id: int,
-    done: str = "",
-) -> Message:
-    title = f"{actuator.name}: {operation} {row.name}"
-    people: list[str | Span] = []
-    for mention in people_of(turn.policy, actuator.role, row.team)[:3]:
-        people += [mention, " "]
-    asked = done or f"Please do this by hand ({actuator.role})."
-    return Message(
-        summary=f"{title}. {asked}",
-        blocks=(
-            Heading(text=title),
-            Paragraph(text=text(*([] if done else people), asked)),
-            Items(items=tuple(text(s) for s in steps), numbered=True),
-            *(
-                []
-                if done
-                else [
-                    Controls(
-                        controls=(
-                            Button(
-                                label="Done",
-                                action="sandbox.order-done",
-                                subject=str(order_id),
-                                style="primary",
-                            ),
-                        )
-                    )
-                ]
-            ),
-        ),
-        tone="good" if done else "warning",
-    )
-
-
-@press("sandbox.order-done", permission="sandbox.manual")
-def press_done(turn: Turn, it: Interaction) -> Done:
-    """Somebody with the actuator's role has done the steps."""
-    order = actuations.get(turn.connection, int(it.subject)) if it.subject.isdigit() else None
-    if order is None:
-        raise NotFound("This order is not known here (any more). Nothing was changed.")
-    row = sandboxes.get(turn.connection, order.sandbox_id, lock=True)
-    order = actuations.get(turn.connection, order.id, lock=True)
-    if row is None or order is None:
-        raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
-    actuator = _manual(turn, order)
-    if actuator is not None and actuator.role not in it.actor.roles:
-        raise NotAllowed(f"This is done by somebody with the role {actuator.role}.")
-    if order.state != "asked":
-        who = f" by {order.done_by}" if order.done_by else ""
-        what = "done" if order.state == "done" else "no longer needed"
-        raise AlreadyDecided(f"This is {what} already{who}.")
-    said = f"done by {it.actor.name}"
-    actuations.change(
-        turn.connection, order, state="done", said=said, done_at=turn.now, done_by=it.actor.name
-    )
-    if actuator is not None:
-        steps = getattr(actuator, order.operation)
-        message = _asked_message(
-            turn, row, actuator, order.operation, steps, order.id, f"{said.capitalize()}."
-        )
-        turn.edit(f"{key_of(row.id)}:order:{order.id}", message)
-    _done(
-        turn, row, order.actuator, order.operation, said, order.id, it.actor.person.strip().lower()
-    )
-    return Done()
-
-
-def _manual(turn: Turn, order: ActuationRow) -> Manual | None:
-    for actuator in turn.policy.actuators:
-        if actuator.name == order.actuator and isinstance(actuator, Manual):
-            return actuator
-    return None
 
 
 def send_again(turn: Turn, row: SandboxRow) -> int:

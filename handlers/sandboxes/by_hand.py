@@ -1,0 +1,110 @@
+"""Orders that people carry out: a checklist for a role in the sandbox's thread, done by a button."""
+
+from guardrails.policy.actuators import Manual
+from handlers.conversation import (
+    Button,
+    Controls,
+    Done,
+    Heading,
+    Interaction,
+    Items,
+    Message,
+    Paragraph,
+    Span,
+    text,
+)
+from handlers.refusals import AlreadyDecided, NotAllowed, NotFound
+from handlers.router import press
+from handlers.runbooks import people_of
+from handlers.sandboxes.message import key_of
+from handlers.sandboxes.orders import finish
+from handlers.turn import Turn
+from storage import actuations, sandboxes
+from storage.actuations import ActuationRow
+from storage.sandboxes import SandboxRow
+
+
+def ask_people(turn: Turn, row: SandboxRow) -> None:
+    """Asks in the sandbox's thread for each order that people carry out, once."""
+    for order in actuations.of_sandbox(turn.connection, row.id):
+        actuator = _manual(turn, order)
+        if order.state == "asked" and actuator is not None:
+            message = _message(turn, row, actuator, order)
+            turn.reply(key_of(row.id), _key(row, order), message, once=True)
+
+
+def _message(
+    turn: Turn, row: SandboxRow, actuator: Manual, order: ActuationRow, done: str = ""
+) -> Message:
+    title = f"{actuator.name}: {order.operation} {row.name}"
+    steps: tuple[str, ...] = getattr(actuator, order.operation)
+    people: list[str | Span] = []
+    for mention in people_of(turn.policy, actuator.role, row.team)[:3]:
+        people += [mention, " "]
+    asked = done or f"Please do this by hand ({actuator.role})."
+    return Message(
+        summary=f"{title}. {asked}",
+        blocks=(
+            Heading(text=title),
+            Paragraph(text=text(*([] if done else people), asked)),
+            Items(items=tuple(text(s) for s in steps), numbered=True),
+            *(
+                []
+                if done
+                else [
+                    Controls(
+                        controls=(
+                            Button(
+                                label="Done",
+                                action="sandbox.order-done",
+                                subject=str(order.id),
+                                style="primary",
+                            ),
+                        )
+                    )
+                ]
+            ),
+        ),
+        tone="good" if done else "warning",
+    )
+
+
+@press("sandbox.order-done", permission="sandbox.manual")
+def press_done(turn: Turn, it: Interaction) -> Done:
+    """Somebody with the actuator's role has done the steps."""
+    order = actuations.get(turn.connection, int(it.subject)) if it.subject.isdigit() else None
+    if order is None:
+        raise NotFound("This order is not known here (any more). Nothing was changed.")
+    row = sandboxes.get(turn.connection, order.sandbox_id, lock=True)
+    order = actuations.get(turn.connection, order.id, lock=True)
+    if row is None or order is None:
+        raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
+    actuator = _manual(turn, order)
+    if actuator is not None and actuator.role not in it.actor.roles:
+        raise NotAllowed(f"This is done by somebody with the role {actuator.role}.")
+    if order.state != "asked":
+        who = f" by {order.done_by}" if order.done_by else ""
+        what = "done" if order.state == "done" else "no longer needed"
+        raise AlreadyDecided(f"This is {what} already{who}.")
+    said = f"done by {it.actor.name}"
+    actuations.change(
+        turn.connection, order, state="done", said=said, done_at=turn.now, done_by=it.actor.name
+    )
+    if actuator is not None:
+        message = _message(turn, row, actuator, order, f"{said.capitalize()}.")
+        turn.edit(_key(row, order), message)
+    finish(
+        turn, row, order.actuator, order.operation, said, order.id, it.actor.person.strip().lower()
+    )
+    return Done()
+
+
+def _manual(turn: Turn, order: ActuationRow) -> Manual | None:
+    for actuator in turn.policy.actuators:
+        if actuator.name == order.actuator and isinstance(actuator, Manual):
+            return actuator
+    return None
+
+
+def _key(row: SandboxRow, order: ActuationRow) -> str:
+    return f"{key_of(row.id)}:order:{order.id}"
