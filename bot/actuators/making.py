@@ -20,7 +20,7 @@ def make_actuators(policy: Policy, environ: Mapping[str, str] = os.environ) -> d
         elif isinstance(section, LiteLLM):
             from bot.actuators.litellm import LiteLLMActuator
 
-            made[section.name] = LiteLLMActuator(section, environ)
+            made[section.name] = LiteLLMActuator(section, environ, zone=policy.workspace.zone)
         elif isinstance(section, Kubernetes):
             from bot.actuators.kubernetes import KubernetesActuator
 
