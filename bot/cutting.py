@@ -51,11 +51,14 @@ def clip(words: str, limit: int, measure: Callable[[str], int] = size) -> str:
     return f"{kept} …" if kept and measure(f"{kept} …") <= limit else f"{kept}…"
 
 
-def parted(words: str, limit: int, measure: Callable[[str], int] = size) -> tuple[str, str]:
+def parted(
+    words: str, limit: int, measure: Callable[[str], int] = size, *, whole: bool = False
+) -> tuple[str, str]:
     """The words in two, the first of them at most ``limit``; together they are whole.
 
     Parted between lines or sentences when that leaves more than half, else between words; inside a word only
-    when that alone is too long, and never inside an amount.
+    when that alone is too long, and inside an amount only when there is nothing else. ``whole``: never inside
+    either, for where the words have more room elsewhere; the first part is empty then.
     """
     if len(words) <= limit and measure(words) <= limit:
         return words, ""
@@ -68,8 +71,10 @@ def parted(words: str, limit: int, measure: Callable[[str], int] = size) -> tupl
         at = sentence
     else:
         at = _at_a_word(words, end)
-        at = _before_an_amount(words[:at].rstrip()) or at
+        at = _before_an_amount(words[:at].rstrip()) or (0 if whole else at)
     if not words[:at].strip():
+        if whole:
+            return "", words
         at = len(words[:end].rstrip(_OF_AMOUNTS)) or end
     return words[:at].rstrip(), words[at:].lstrip()
 

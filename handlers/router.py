@@ -122,6 +122,13 @@ def find_command(name: str, words: str) -> tuple[Registered, str]:
     )
 
 
+def beside(first: str) -> list[str]:
+    """The words that may follow a command's first word: ``budgets``, ``overrun`` for ``spend``."""
+    return [
+        r.name.partition(" ")[2] for r in registered("command") if r.name.startswith(f"{first} ")
+    ]
+
+
 @dataclass(frozen=True)
 class Answered:
     """A reply, good once its transaction has committed. ``spoke``: something waits in the outbox."""

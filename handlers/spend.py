@@ -4,12 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.budgets import tightest
+from guardrails.budgets import Span, tightest
 from guardrails.money import Money
 from guardrails.periods import Period, PeriodError, read_period
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
-from guardrails.suggest import did_you_mean
+from guardrails.suggest import did_you_mean, nearest
 from handlers.alerts.record import found_of
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import find_budget, history, inside, standing, standings
@@ -31,10 +31,11 @@ from handlers.conversation import (
     Table,
     text,
 )
+from handlers.overruns.message import money_of, state_line
 from handlers.refusals import NotFound, Unreadable
-from handlers.router import command
+from handlers.router import beside, command
 from handlers.turn import Turn
-from storage import anomalies, coverage, spend
+from storage import anomalies, coverage, overruns, spend
 
 SHOWN = 10
 _ASKED: tuple[Dimension, ...] = ("experiment", "feature", "team")
@@ -45,7 +46,10 @@ _USAGE = "[experiment, feature or team] [last 30d]"
 def show_spend(turn: Turn, it: Interaction) -> Private:
     """Without a name the whole company; with one that experiment, feature or team."""
     period, name = _period(turn, it)
-    return Private(message=_of(turn, name, period) if name else _overview(turn, period))
+    if not name:
+        return Private(message=_overview(turn, period))
+    typed = name.split() != it.inputs.get("text", "").split()
+    return Private(message=_of(turn, name, period, typed=typed))
 
 
 @command("spend alerts", permission="spend.read", does="lists the anomalies that are open")
@@ -144,10 +148,11 @@ def _overview(turn: Turn, period: Period) -> Message:
     return Message(summary=title, blocks=tuple(blocks))
 
 
-def _of(turn: Turn, name: str, period: Period) -> Message:
+def _of(turn: Turn, name: str, period: Period, *, typed: bool) -> Message:
+    """``typed``: whether the period was, and is not the usual one."""
     budget = find_budget(turn, name.casefold())
     if budget is not None:
-        return _of_budget(turn, budget)
+        return _of_budget(turn, budget, other_period=typed)
     dimension, value = _resolve(turn, name)
     currency = turn.policy.workspace.currency
     part: Dimension = "workload" if dimension == "experiment" else "experiment"
@@ -233,7 +238,8 @@ def show_budgets(turn: Turn, it: Interaction) -> Private:
     return Private(message=Message(summary=title, blocks=tuple(blocks)))
 
 
-def _of_budget(turn: Turn, budget: Budget) -> Message:
+def _of_budget(turn: Turn, budget: Budget, *, other_period: bool) -> Message:
+    """Where a budget stands; ``other_period``: a period was asked for, which it cannot be shown for."""
     s = standing(turn, budget)
     if s is None:
         return _nothing(turn, Period(turn.today - timedelta(days=1), turn.today))
@@ -242,12 +248,40 @@ def _of_budget(turn: Turn, budget: Budget) -> Message:
     through = s.burn.through or s.span.first
     blocks: list[Block] = [
         Heading(text=f"Budget {budget.name}"),
+        *_waits(turn, budget, s.span),
         budget_words.facts(turn.policy, s, turn.today),
         budget_words.burn_chart(turn.policy, s, history(turn, budget, s.span, through)),
         Small(text=text(f"The budget is of {budget.scope}.")),
+        *([_own_period(budget)] if other_period else []),
         Controls(controls=(ask,)),
     ]
     return Message(summary=title, blocks=tuple(blocks))
+
+
+def _waits(turn: Turn, budget: Budget, span: Span) -> list[Block]:
+    """The overrun of the budget that waits: who decides it, until when, where."""
+    for row in overruns.waiting(turn.connection):
+        if (row.budget, row.period) == (budget.name, span.key):
+            agreed = overruns.agreements(turn.connection, row)
+            said = text(
+                f"An overrun of {money_of(turn.policy, row)} is in #{row.channel}. ",
+                *state_line(turn.policy, row, agreed),
+            )
+            return [Paragraph(text=said)]
+    return []
+
+
+def _own_period(budget: Budget) -> Block:
+    said = "A budget is always shown for its own period; the one that you typed was not used."
+    for dimension in _ASKED:
+        name = budget.scope.parts.get(dimension)
+        if name is not None and len(budget.scope.parts) == 1:
+            return Small(
+                text=text(
+                    f"{said} Other periods: ", Code(text=f"/spend {dimension} {name} last 30d")
+                )
+            )
+    return Small(text=text(said))
 
 
 def _resolve(turn: Turn, name: str) -> tuple[Dimension, str]:
@@ -261,8 +295,17 @@ def _resolve(turn: Turn, name: str) -> tuple[Dimension, str]:
             if value.casefold() == wanted.casefold():
                 return dimension, value
     every = [v for d in asked or _ASKED for v in known[d]]
-    hint = did_you_mean(wanted, every) or "; /spend shows the teams."
-    raise NotFound(f"No {' or '.join(asked or _ASKED)} is called “{wanted}”{hint}")
+    if asked:
+        hint = did_you_mean(wanted, every) or "; /spend shows the teams."
+        raise NotFound(f"No {first.lower()} is called “{wanted}”{hint}")
+    commands = beside("spend")
+    near = nearest(first, [*commands, *every])
+    if near in commands:
+        hint = f"; did you mean /spend {near}?"
+    else:
+        every += [b.name for b in turn.policy.budgets]
+        hint = did_you_mean(wanted, every) or "; /spend shows the teams."
+    raise NotFound(f"No {', '.join(_ASKED)} or budget is called “{wanted}”{hint}")
 
 
 def _period(turn: Turn, it: Interaction) -> tuple[Period, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from guardrails.policy.doubts import without_runbook
 from guardrails.policy.model import Policy
 from guardrails.runbooks import Event, Runbook, nobody
-from guardrails.suggest import nearest
+from guardrails.suggest import did_you_mean, nearest
 from storage.runbook_files import read_runbooks
 
 Where = tuple[str | int, ...]
@@ -53,6 +55,7 @@ class LoadedPolicy:
     def doubtful(self) -> Iterator[str]:
         """What is allowed but hardly meant, a sentence each."""
         yield from self.policy.doubtful()
+        yield from without_runbook(self.policy, self.runbooks)
         yield from nobody(self.runbooks.values(), self.policy.staffed())
 
 
@@ -163,10 +166,13 @@ def _about_another_form(item: Any, items: list[Any], marks: dict[Where, tuple[in
     where = _known(item["loc"], marks)
     rank = {"tuple_type": 2, "string_type": 2, "model_type": 2}.get(item["type"], 1)
     given_list = isinstance(item.get("input"), list | tuple)
+    words_for_a_mapping = item["type"] == "literal_error" and isinstance(item["input"], dict)
     for other in items:
         there = _known(other["loc"], marks)
         if other is item or there[: len(where)] != where:
             continue
+        if words_for_a_mapping:
+            return True
         if len(there) > len(where) and (given_list or rank == 2):
             return True
         if there == where and rank == 2 and other["type"] not in ("tuple_type", "model_type"):
@@ -226,9 +232,14 @@ def _plain(
         return [_plain(item, (*where, i), marks, errors, name) for i, item in enumerate(node.value)]
     if node.tag == "tag:yaml.org,2002:null":
         return None
-    if node.tag in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int"):
+    if (
+        node.tag in _NUMBERS and ":" not in node.value
+    ):  # 14:00 is a time here, not 840 as in YAML 1.1
         return yaml.SafeLoader("").construct_object(node, deep=True)
     return node.value  # text, dates and decimals as they are written: money must not become a float
+
+
+_NUMBERS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
 
 
 def _known(loc: Where, marks: dict[Where, tuple[int, int]]) -> Where:
@@ -265,15 +276,55 @@ def _sentence(item: dict[str, Any], where: Where) -> str:
         hint = f"; did you mean {near}?" if near else ""
         return f"“{given}” is not allowed{hint or '.'} Allowed: {', '.join(words)}."
     if kind == "value_error":
-        return said.removeprefix("Value error, ")
+        return said.removeprefix("Value error, ") + _both_or_neither(said, given)
     if kind == "too_short":
         return "needs at least one entry"
-    if kind in _WANTED:
+    if kind == "union_tag_invalid":
+        kinds, tag = str(context["expected_tags"]).replace("'", ""), str(context["tag"])
+        hint = did_you_mean(tag, kinds.split(", "))
+        return (
+            f"“{tag}” is not allowed for {_discriminator(context)}{hint or '.'} Allowed: {kinds}."
+        )
+    if kind == "union_tag_not_found":
+        return f"{_discriminator(context)} is missing"
+    if kind in ("tuple_type", "list_type") and key in _EXAMPLES:
+        return (
+            f"must be a list, not {_shown(given)}: [] for none, "
+            f"or entries that begin with a hyphen, such as - {_EXAMPLES[key]}"
+        )
+    if kind == "string_pattern_mismatch" and context.get("pattern") in _PATTERNS:
+        said = f"must be {_PATTERNS[str(context['pattern'])]}"
+    elif kind.startswith("date_"):
+        said = "must be a day such as 2026-12-01"
+    elif kind in _WANTED:
         said = f"must be {_WANTED[kind]}"
-    shown = given if isinstance(given, str | int | float | bool) else type(given).__name__
-    return f"{said[:1].lower()}{said[1:]} (it is {shown!r})"
+    return f"{said[:1].lower()}{said[1:]} (it is {_shown(given)})"
 
 
+def _shown(given: Any) -> str:
+    """What stands there, in words when it is no single value."""
+    if given is None:
+        return "nothing"
+    if isinstance(given, str | int | float | bool):
+        return repr(given)
+    return "a list" if isinstance(given, list | tuple) else "a mapping"
+
+
+def _discriminator(context: dict[str, Any]) -> str:
+    """The key whose value says of which kind a mapping is."""
+    return str(context["discriminator"]).strip("'")
+
+
+def _both_or_neither(sentence: str, given: Any) -> str:
+    """Which of the two it is, where either one or the other must be given."""
+    found = _EITHER.search(sentence)
+    if found is None or not isinstance(given, dict):
+        return ""
+    count = sum(key in given for key in found.groups())
+    return {0: "; it has neither", 2: "; it has both"}.get(count, "")
+
+
+_EITHER = re.compile(r"must have either (?:an? )?(\w+) or (?:an? )?(\w+)")
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -288,6 +339,20 @@ _WANTED = {
     "dict_type": "a mapping (key: value)",
     "model_type": "a mapping (key: value)",
     "model_attributes_type": "a mapping (key: value)",
+}
+#: The policy's patterns → what they allow.
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9._-]{0,59}$": "1 to 60 lower-case letters, digits, dots, hyphens or underscores, "
+    "the first a letter or digit, such as search-team",
+    r"^[a-z0-9][a-z0-9-]{0,39}$": "1 to 40 lower-case letters, digits or hyphens, the first no hyphen",
+    r"^\d\d:\d\d$": "a time of day such as 06:00, both with two digits",
+}
+_EXAMPLES = {
+    "bills": "{name: main, files: bill}",
+    "people": "{email: lead@example.com, name: ML lead}",
+    "budgets": "{name: search-team, scope: {team: search}, limit: 5000}",
+    "zones": "{name: small, cap: 500}",
+    "actuators": "{name: by-hand, kind: manual, role: operator}",
 }
 
 

@@ -18,7 +18,7 @@ def check_command(
         Path | None, typer.Option(help="write the policy's JSON Schema to this file instead")
     ] = None,
 ) -> None:
-    """Validates the policy and names everything that is wrong with it."""
+    """Validates the policy and names everything that is wrong with it; warns of what is hardly meant."""
     from storage.policy_file import PolicyRefusedError, load_policy, policy_schema
 
     if schema is not None:
@@ -44,4 +44,4 @@ def check_command(
         return
     out.print(f"{path} is valid (policy {loaded.hash[:12]}).", markup=False)
     for doubt in loaded.doubtful():
-        out.print(f"But: {doubt}", markup=False, soft_wrap=True)
+        out.print(f"Warning: {doubt}", markup=False, soft_wrap=True)

@@ -119,7 +119,7 @@ def _roles(start: Start) -> Iterator[Finding]:
             "warning", f"Roles without members: {', '.join(empty)}.", "Add e-mails or groups."
         )
     for doubt in policy.doubtful():
-        yield Finding("warning", doubt, "Give the role a member, or take it out of the ladder.")
+        yield Finding("warning", doubt, "Mend it in the policy, or leave it if it is meant.")
     known = {p.email for p in policy.people}
     for role, members in sorted(policy.roles.items()):
         for email in members.emails if known else ():

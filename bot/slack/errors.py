@@ -21,7 +21,7 @@ REVOKED = frozenset(
 )
 #: The message is gone or may not be changed any more: it is posted anew.
 MOVED = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-#: The channel cannot be written to: the message goes to the default channel.
+#: The channel cannot be written to: the message waits.
 CLOSED = frozenset(
     {
         "channel_not_found",

@@ -130,7 +130,7 @@ def _texts(
     left = spans
     while left:
         most = min(limit, budget)
-        said, behind = text_part(left, most, room.accounts)
+        said, behind = text_part(left, most, room.accounts, whole=most < limit)
         if behind == left and most == limit:  # not even alone in a block: a link without end
             left = (in_words(left[0]), *left[1:])
             said, behind = text_part(left, most, room.accounts)

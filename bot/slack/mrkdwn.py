@@ -65,20 +65,23 @@ def mrkdwn(spans: Text, limit: int, accounts: Accounts) -> str:
     return "".join(parts)
 
 
-def parted_spans(spans: Text, limit: int, accounts: Accounts) -> tuple[str, Text]:
+def parted_spans(
+    spans: Text, limit: int, accounts: Accounts, *, whole: bool = False
+) -> tuple[str, Text]:
     """As much of the spans as ``limit`` characters of mrkdwn hold, and the spans that are left.
 
-    What has no parts (a link, a mention, a time) goes whole into what is left.
+    What has no parts (a link, a mention, a time) goes whole into what is left, and so does a word, unless it
+    begins the text: that one alone is too long. With ``whole`` even that one has room elsewhere.
     """
     parts: list[str] = []
     left = limit
     for i, span in enumerate(spans):
-        whole = _whole(span, left, accounts)
-        if whole is not None:
-            parts.append(whole)
-            left -= size(whole)
+        said = _whole(span, left, accounts)
+        if said is not None:
+            parts.append(said)
+            left -= size(said)
             continue
-        head, tail = _parted(span, left, accounts)
+        head, tail = _parted(span, left, accounts, whole=whole or bool(parts))
         return "".join(parts) + head, (tail, *spans[i + 1 :])
     return "".join(parts), ()
 
@@ -98,12 +101,17 @@ def text_object(spans: Text, limit: int, accounts: Accounts) -> dict[str, Any] |
     return _mrkdwn_text(mrkdwn(spans, limit, accounts))
 
 
-def text_part(spans: Text, limit: int, accounts: Accounts) -> tuple[dict[str, Any] | None, Text]:
-    """A text object of as much as ``limit`` characters hold, and the spans that are left."""
+def text_part(
+    spans: Text, limit: int, accounts: Accounts, *, whole: bool = False
+) -> tuple[dict[str, Any] | None, Text]:
+    """A text object of as much as ``limit`` characters hold, and the spans that are left.
+
+    ``whole``: no word is cut, because there is more room elsewhere.
+    """
     if _words_alone(spans):
-        words, rest = parted(clean(plain(spans)).strip(), limit)
+        words, rest = parted(clean(plain(spans)).strip(), limit, whole=whole)
         return _plain_text(words), text(rest) if rest else ()
-    said, left = parted_spans(spans, limit, accounts)
+    said, left = parted_spans(spans, limit, accounts, whole=whole)
     return _mrkdwn_text(said), left
 
 
@@ -132,7 +140,7 @@ def _whole(span: Span, limit: int, accounts: Accounts) -> str | None:
     return whole if size(whole) <= limit else None
 
 
-def _parted(span: Span, limit: int, accounts: Accounts) -> tuple[str, Span]:
+def _parted(span: Span, limit: int, accounts: Accounts, *, whole: bool) -> tuple[str, Span]:
     if isinstance(span, Mention) and span.person not in accounts:
         span = in_words(span)
     if not isinstance(span, Plain | Strong | Code):
@@ -141,7 +149,7 @@ def _parted(span: Span, limit: int, accounts: Accounts) -> tuple[str, Span]:
     def shown(words: str) -> str:
         return _span(span.model_copy(update={"text": words}), accounts)
 
-    head, tail = parted(clean(span.text), limit, lambda words: size(shown(words)))
+    head, tail = parted(clean(span.text), limit, lambda words: size(shown(words)), whole=whole)
     return shown(head), span.model_copy(update={"text": tail})
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from bot.closed import Closures
 from bot.settings import SlackSettings
 from bot.slack import installations, limits
 from bot.slack.blocks import Rendered
@@ -17,7 +18,7 @@ from bot.slack.errors import CLOSED, MOVED, SlackRefused, SlackRevoked
 from bot.slack.people import People
 from bot.slack.workspace import EVENT, NAME, PACE, Installed, SlackWorkspace
 from bot.surface import Closed, NoAccount, NotInstalled, Sent, TryLater
-from handlers.conversation import Message, Place, Small, text
+from handlers.conversation import Message, Place
 from handlers.turn import PERSON
 from storage.database import Database
 from storage.installations import Tenant
@@ -59,6 +60,7 @@ class SlackSurface:
         self._database = database
         self._clock = clock
         self._pace = PACE
+        self._closures = Closures(clock)
         self._first = ""  # the tenant of the first installation
         self._loading = threading.Lock()
         self._looking = asyncio.Lock()
@@ -230,7 +232,7 @@ class SlackSurface:
         return Place(surface=NAME, tenant=tenant, channel=where)
 
     async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
-        """Posts under our own ``key`` as metadata; into the default channel when this one is closed.
+        """Posts under our own ``key`` as metadata; the default channel hears when this one is closed.
 
         Raises :class:`bot.surface.DeliveryError`.
         """
@@ -246,22 +248,9 @@ class SlackSurface:
         except SlackRefused as refused:
             if refused.code not in CLOSED:
                 raise
-            if place.channel.startswith(PERSON) or channel.startswith("D"):
-                raise Closed(
-                    refused.reason
-                ) from refused  # what is for one person goes nowhere else
-            other = self.place(self.loaded.policy.alerts.default)
-            if other is None or self._same(other, workspace, channel, place.channel):
-                raise Closed(refused.reason) from refused  # until somebody invites the bot
-            log.error("%s Its messages go to %s.", refused.reason, other.channel)
-            there = self._there(other.tenant)
-            moved = _moved(message, place.channel)
-            try:
-                return await self._in(there, there.post(other.channel, key, moved, None))
-            except SlackRefused as again:
-                if again.code not in CLOSED:
-                    raise
-                raise Closed(f"{refused.reason} {again.reason}") from again
+            if not (place.channel.startswith(PERSON) or channel.startswith("D")):
+                await self._tell_of(workspace, (channel, place.channel), refused.reason)
+            raise Closed(refused.reason) from refused  # until somebody invites the bot
 
     async def edit(self, ref: Ref, key: str, message: Message) -> Sent:
         """Makes the message at ``ref`` say ``message``; posts it anew when it can no longer be edited.
@@ -279,7 +268,7 @@ class SlackSurface:
             return await self.post(place, key, message, root)
 
     async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
-        """The message with our ``key`` if it has been posted since; looks in the default channel too."""
+        """The message with our ``key`` if it has been posted since."""
         if place.channel.startswith(PERSON) and thread is None:
             return (
                 None  # reading people's chats is not asked for; two messages are better than none
@@ -288,20 +277,12 @@ class SlackSurface:
         root = (thread.thread_id or thread.message_id) if thread else None
         channel = thread.channel if thread else place.channel
         workspace = self._there(thread.tenant if thread else place.tenant)
-        looks = [(workspace, channel, root)]
-        other = self.place(self.loaded.policy.alerts.default)
-        if other is not None and not self._same(other, workspace, channel):
-            looks.append((self._there(other.tenant), other.channel, None))
-        for there, where, under in looks:
-            try:
-                found = await self._in(there, there.find(where, key, under, oldest))
-            except SlackRefused as refused:
-                # Two messages are better than none: an alert must arrive.
-                log.error("Slack cannot be asked whether a message arrived: %s", refused.reason)
-                continue
-            if found is not None:
-                return found
-        return None
+        try:
+            return await self._in(workspace, workspace.find(channel, key, root, oldest))
+        except SlackRefused as refused:
+            # Two messages are better than none: an alert must arrive.
+            log.error("Slack cannot be asked whether a message arrived: %s", refused.reason)
+            return None
 
     async def render(
         self, message: Message, *, pictures: bool = True, blocks: int = limits.BLOCKS
@@ -349,14 +330,23 @@ class SlackSurface:
             raise NoAccount(f"{person} has no account in {workspace.tenant}.")
         return account
 
+    async def _tell_of(
+        self, workspace: SlackWorkspace, channels: tuple[str, ...], reason: str
+    ) -> None:
+        """Says in the default channel that another one is closed, without a word of what is for it."""
+        default = self.place(self.loaded.policy.alerts.default)
+        if default is None or self._same(default, workspace, *channels):
+            return
+
+        async def say(message: Message) -> None:
+            there = self._there(default.tenant)
+            key = f"closed:{channels[0]}:{self._clock():%Y-%m-%d}"
+            await self._in(there, there.post(default.channel, key, message, None))
+
+        await self._closures.tell(f"{workspace.tenant}:{channels[0]}", reason, say)
+
     def _same(self, other: Place, workspace: SlackWorkspace, *channels: str) -> bool:
         """Whether a place is one of these channels of the workspace."""
         if other.channel not in channels:
             return False
         return self._own is not None or self.heard(other.tenant or self._first) is workspace
-
-
-def _moved(message: Message, channel: str) -> Message:
-    shown = channel if channel.startswith("#") else f"the channel {channel}"
-    note = Small(text=text(f"Meant for {shown}, which the bot cannot write to."))
-    return message.model_copy(update={"blocks": (note, *message.blocks)})

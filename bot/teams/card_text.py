@@ -13,10 +13,11 @@ from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bot.cutting import clean, clip
+from bot.cutting import clean, clip, parted
 from bot.teams.card_limits import NAME, URL, weight
 from handlers.conversation import At, Code, Link, Mention, Plain, Span, Strong, Text
 
+_LEAST = 200  # characters: a shorter word is never cut
 _JOINER = "\u2060"  # has no width and does not break lines
 _BRACES = re.compile(r"\{(?=\{)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -309,7 +310,10 @@ def length(spans: Text) -> int:
 
 
 def split(spans: Text, at: int) -> tuple[Text, Text]:
-    """The spans in two, at the end of a word where there is one; times and mentions stay whole."""
+    """The spans in two, at the end of a word; times and mentions stay whole.
+
+    A word is cut only when it begins the text and is longer than a line: in an empty card there is room for more.
+    """
     head: list[Span] = []
     for i, span in enumerate(spans):
         said = words(span)
@@ -319,12 +323,10 @@ def split(spans: Text, at: int) -> tuple[Text, Text]:
             continue
         if isinstance(span, At | Mention):
             return tuple(head), spans[i:]
-        cut = max(said.rfind(" ", 0, at + 1), said.rfind("\n", 0, at + 1))
-        if cut < 1:
-            cut = at if not head or len(said) > 2 * at else 0
-        if cut:
-            head.append(_with(span, said[:cut]))
-        return tuple(head), (_with(span, said[cut:].lstrip()), *spans[i + 1 :])
+        first, rest = parted(said, at, len, whole=bool(head) or at < _LEAST)
+        if first:
+            head.append(_with(span, first))
+        return tuple(head), (_with(span, rest), *spans[i + 1 :])
     return tuple(head), ()
 
 

@@ -14,7 +14,7 @@ from bot.settings import LOOPBACK
 from bot.teams.adapter import Adapter
 from bot.teams.connector import safe
 from bot.teams.heard import Unreadable, where
-from bot.teams.keys import KeyRing, KeysUnknown, NotAuthentic
+from bot.teams.keys import KeyRing, KeysUnknown, NotAuthentic, Proof
 from bot.teams.surface import TeamsSurface
 from bot.teams.turns import Turns
 
@@ -38,6 +38,14 @@ class _Elsewhere(Exception):
     """The activity is not for this bot; answered with 403."""
 
 
+class _Unusable(Exception):
+    """The request is answered with ``status`` and this sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
 class Door:
     """Lets activities in and has them handled."""
 
@@ -59,31 +67,15 @@ class Door:
 
     async def messages(self, request: web.Request) -> web.Response:
         """POST /api/messages: an activity with a token of the Bot Framework."""
-        header = request.headers.get("Authorization", "")
-        if not header and not self._settings.anonymous:
-            return _refuse(401, "The request has no token.")
-        if self._settings.anonymous and not _of_an_emulator(request):
-            return _refuse(403, "Without credentials only an emulator on this machine is served.")
         try:
-            async with asyncio.timeout(READING):
-                raw = await whole_body(request)
-        except TimeoutError:
-            return _refuse(408, "The request did not arrive in time.")
-        except web.RequestPayloadError:
-            return _refuse(400, "The request cannot be read.")
-        if raw is None:
-            return _refuse(413, "The request is too large.")
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError):
-            return _refuse(400, "The request is not JSON.")
-        if not isinstance(body, dict):
-            return _refuse(400, "The request is not an activity.")
-        try:
-            if not self._settings.anonymous:
-                await self._keys.verify(header, body)
+            proof = await self._prove(request)
+            body = await _read(request)
+            if proof is not None:
+                proof.covers(body)
             self._check(body)
             result = await self._adapter.run(body, self._turns.take)
+        except _Unusable as error:
+            return _refuse(error.status, str(error))
         except NotAuthentic as error:
             log.warning("a request to %s was refused: %s", PATH, error)
             return _refuse(401, "This request does not come from the Bot Framework.")
@@ -102,6 +94,22 @@ class Door:
             return web.Response()
         return web.json_response(result.body, status=int(result.status))
 
+    async def _prove(self, request: web.Request) -> Proof | None:
+        """What the request's token proves, before anything of its body is read; None for an emulator.
+
+        Raises _Unusable, NotAuthentic, KeysUnknown.
+        """
+        if self._settings.anonymous:
+            if not _of_an_emulator(request):
+                raise _Unusable(
+                    403, "Without credentials only an emulator on this machine is served."
+                )
+            return None
+        header = request.headers.get("Authorization", "")
+        if not header:
+            raise _Unusable(401, "The request has no token.")
+        return await self._keys.prove(header)
+
     def _check(self, body: dict[str, Any]) -> None:
         """Whose activity it is. Raises _Elsewhere, Unreadable; a token does not say which tenant."""
         there = where(body)
@@ -114,15 +122,44 @@ class Door:
             raise _Elsewhere(f"its service URL is {there.service_url[:200]!r}")
 
 
-def _of_an_emulator(request: web.Request) -> bool:
-    """Whether it came over this machine's own address, and no page in a browser sent it.
+async def _read(request: web.Request) -> dict[str, Any]:
+    """The activity in a request's body. Raises _Unusable."""
+    try:
+        async with asyncio.timeout(READING):
+            raw = await whole_body(request)
+    except TimeoutError:
+        raise _Unusable(408, "The request did not arrive in time.") from None
+    except web.RequestPayloadError:
+        raise _Unusable(400, "The request cannot be read.") from None
+    if raw is None:
+        raise _Unusable(413, "The request is too large.")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise _Unusable(400, "The request is not JSON.") from None
+    if not isinstance(body, dict):
+        raise _Unusable(400, "The request is not an activity.")
+    return body
 
-    A page cannot send JSON elsewhere unasked, and the name under which it reaches us tells when that was rebound.
+
+def _of_an_emulator(request: web.Request) -> bool:
+    """Whether it came over this machine's own address, through no proxy, and no page in a browser sent it.
+
+    A proxy on this machine has that address too, and lets the world in; it tells by its headers. A page cannot
+    send JSON elsewhere unasked, and the name under which it reaches us tells when that was rebound.
     """
     address = request.get_extra_info("sockname")
     here = address is not None and ip_address(address[0]).is_loopback
     name = (request.url.host or "").strip("[]")
-    return here and name in LOOPBACK and request.content_type == "application/json"
+    passed_on = any(
+        h.lower() in _OF_PROXIES or h.lower().startswith("x-forwarded-") for h in request.headers
+    )
+    sent = request.content_type == "application/json"
+    return here and not passed_on and name in LOOPBACK and sent
+
+
+#: Headers that proxies add: RFC 7239, RFC 9110 section 7.6.3, and what is common beside ``X-Forwarded-…``.
+_OF_PROXIES = ("forwarded", "via", "x-real-ip")
 
 
 def _refuse(status: int, sentence: str) -> web.Response:

@@ -45,6 +45,24 @@ class _Key:
     endorsements: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Proof:
+    """A token that is signed as it should be, in time, and for this bot."""
+
+    claims: dict[str, Any]
+    key: _Key
+
+    def covers(self, activity: dict[str, Any]) -> None:
+        """Checks that the activity is of a channel and an address that the token is for. Raises NotAuthentic."""
+        channel = str(activity.get("channelId") or "")
+        if channel not in self.key.endorsements:
+            raise NotAuthentic(f"a key that does not stand for the channel {channel[:40]!r}")
+        # Without this claim anybody's activity could make us send our own token to their address.
+        there = str(activity.get("serviceUrl") or "")
+        if not there or self.claims.get("serviceurl") != there:
+            raise NotAuthentic("a token for another service URL")
+
+
 class KeyRing:
     """The Bot Framework's public keys, fetched when they are needed."""
 
@@ -62,33 +80,28 @@ class KeyRing:
         self._next_try: datetime | None = None
         self._failing = False
         self._fetching = asyncio.Lock()
-        self._known: dict[str, tuple[datetime, dict[str, Any], _Key]] = {}
+        self._known: dict[str, tuple[datetime, Proof]] = {}
 
-    async def verify(self, header: str, activity: dict[str, Any]) -> None:
-        """Checks the Authorization header against the activity. Raises NotAuthentic, KeysUnknown."""
+    async def prove(self, header: str) -> Proof:
+        """What the Authorization header proves; the activity need not be there yet. Raises NotAuthentic,
+        KeysUnknown."""
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotAuthentic("no bearer token")
-        claims, key = await self._proven(token)
-        self._in_time(claims)
-        channel = str(activity.get("channelId") or "")
-        if channel not in key.endorsements:
-            raise NotAuthentic(f"a key that does not stand for the channel {channel[:40]!r}")
-        # Without this claim anybody's activity could make us send our own token to their address.
-        there = str(activity.get("serviceUrl") or "")
-        if not there or claims.get("serviceurl") != there:
-            raise NotAuthentic("a token for another service URL")
+        proof = await self._proven(token)
+        self._in_time(proof.claims)
+        return proof
 
-    async def _proven(self, token: str) -> tuple[dict[str, Any], _Key]:
-        """The claims of a token that is signed as it should be, and the key that it is signed with.
+    async def _proven(self, token: str) -> Proof:
+        """What a token proves that is signed as it should be.
 
         The Bot Framework sends one token with many activities, and a signature costs as much as all the rest of an
         answer; so a token that was proven lately, with keys that still count, is not proven again.
         """
         now = self._clock()
         kept = self._known.get(token)
-        if kept is not None and now - kept[0] < PROVEN and kept[2] in self._keys.values():
-            return kept[1], kept[2]
+        if kept is not None and now - kept[0] < PROVEN and kept[1].key in self._keys.values():
+            return kept[1]
         try:
             kid = str(jwt.get_unverified_header(token).get("kid", ""))
         except (jwt.PyJWTError, ValueError) as error:  # a header may hold bytes that are no text
@@ -115,8 +128,8 @@ class KeyRing:
             raise NotAuthentic(f"a token that is not good ({type(error).__name__})") from None
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[token] = (now, claims, key)
-        return claims, key
+        self._known[token] = (now, Proof(claims, key))
+        return self._known[token][1]
 
     def _in_time(self, claims: dict[str, Any]) -> None:
         """By our clock, so that tests and replicas have one time."""

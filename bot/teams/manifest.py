@@ -27,12 +27,12 @@ COLOUR_FILE, OUTLINE_FILE = "color.png", "outline.png"
 MENU = (
     "spend",
     "spend mine",
+    "spend budgets",
+    "spend overrun",
     "spend alerts",
     "spend unclaimed",
     "sandbox request",
     "sandbox list",
-    "sandbox extend",
-    "sandbox close",
     "council next",
     "help",
 )
@@ -42,9 +42,10 @@ ACTIONS = (
     "sandbox list",
     "spend",
     "spend mine",
+    "spend budgets",
+    "spend overrun",
     "spend alerts",
     "spend unclaimed",
-    "council next",
     "help",
 )
 ASK = "ask"

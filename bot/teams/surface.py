@@ -10,10 +10,9 @@ from typing import Any
 
 import aiohttp
 
+from bot.closed import Closures
 from bot.settings import TeamsSettings
 from bot.surface import (
-    Closed,
-    DeliveryError,
     NoAccount,
     NotInstalled,
     Sent,
@@ -34,9 +33,7 @@ from handlers.conversation import (
     Controls,
     Message,
     Place,
-    Small,
     mentioned,
-    text,
 )
 from handlers.turn import PERSON
 from storage.database import Database
@@ -87,6 +84,7 @@ class TeamsSurface:
             self.conversations.personal,
             anonymous=settings.anonymous,
         )
+        self._closures = Closures(clock)
         self._sent: dict[str, deque[float]] = {}  # when the last sixty went to a conversation
 
     @property
@@ -116,27 +114,27 @@ class TeamsSurface:
         return Place(surface=NAME, tenant=self.tenant, channel=found.teams)
 
     async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
-        """Posts a card; into the default channel when this channel is closed, or gone. Raises DeliveryError."""
+        """Posts a card; the default channel hears when this one is closed, or gone.
+
+        Raises DeliveryError.
+        """
         try:
             return await self._post(place, message, thread)
         except (TeamsClosed, NotInstalled) as closed:
-            other = self.place(self.loaded.policy.alerts.default)
             there = thread.channel if thread else place.channel
-            # What is for one person is never told to a channel.
-            if other is None or other.channel == there or not there.startswith(_CHANNEL):
-                raise _waiting(closed) from closed  # until somebody adds the app
-            try:
-                sent = await self._post(other, _moved(message), None)
-            except (TeamsClosed, NotInstalled) as again:
-                raise _waiting(again) from closed
-            log.error("%s Its message went to the default channel.", closed.reason)
-            return sent
+            default = self.place(self.loaded.policy.alerts.default)
+            # What is for one person is told to nobody else.
+            if default is not None and there.startswith(_CHANNEL) and default.channel != there:
+                await self._closures.tell(
+                    there, closed.reason, lambda notice: self._post(default, notice, None)
+                )
+            raise  # until somebody adds the app
 
     async def edit(self, ref: Ref, key: str, message: Message) -> Sent:
         """Makes the message say ``message``; posts it anew when it can no longer be edited."""
         if not ref.message_id:  # Teams did not say which message it made
             return await self._again(ref, key, message)
-        rendered = await self.render(_moved(message) if self._strayed(ref, key) else message)
+        rendered = await self.render(message)
         conversation = _address(ref.channel, ref.thread_id or ref.message_id)
         try:
             there = await self._where(ref.channel)
@@ -176,14 +174,6 @@ class TeamsSurface:
                     pictures[band] = drawn
         refresh = await self.people.who_may(_actions(message))
         return card(message, accounts, pictures, refresh=refresh, may=may)
-
-    def _strayed(self, ref: Ref, key: str) -> bool:
-        """Whether a message stands in the default channel because its own one was closed."""
-        own = self.place(key.rpartition(f"@{NAME}:")[2])
-        default = self.place(self.loaded.policy.alerts.default)
-        if own is None or default is None or ref.thread_id:
-            return False
-        return ref.channel == default.channel != own.channel
 
     async def _again(self, ref: Ref, key: str, message: Message) -> Sent:
         place = Place(surface=NAME, tenant=ref.tenant, channel=ref.channel)
@@ -294,12 +284,3 @@ def _address(conversation: str, root: str) -> str:
 
 def _actions(message: Message) -> list[str]:
     return [c.action for b in message.blocks if isinstance(b, Controls) for c in b.controls]
-
-
-def _waiting(closed: TeamsClosed | NotInstalled) -> DeliveryError:
-    return Closed(closed.reason) if isinstance(closed, TeamsClosed) else closed
-
-
-def _moved(message: Message) -> Message:
-    note = Small(text=text("Meant for a channel that the bot cannot write to."))
-    return message.model_copy(update={"blocks": (note, *message.blocks)})

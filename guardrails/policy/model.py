@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from babel.numbers import is_currency
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from guardrails.ladder import Agreement, waits_for
 from guardrails.policy.actuators import Actuator
 from guardrails.policy.alerts import Alerts, Channel, Detection, Watch
 from guardrails.policy.base import Name, Section
@@ -16,7 +15,7 @@ from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, T
 from guardrails.policy.budgets import Budget, Nudges
 from guardrails.policy.gates import Gate
 from guardrails.policy.gates import wrong as wrong_gates
-from guardrails.policy.ladder import Ladder, Rung
+from guardrails.policy.ladder import Ladder
 from guardrails.policy.maturity import Maturity
 from guardrails.policy.people import Members, Permission, Person, Role, Team
 from guardrails.policy.redlines import Redlines
@@ -185,32 +184,9 @@ class Policy(Section):
 
     def doubtful(self) -> Iterator[str]:
         """What is allowed but hardly meant, a sentence each."""
-        staffed = self.staffed()
-        for rung in self.ladder.rungs if self.budgets else ():
-            missing = sorted(set(rung.roles) - staffed)
-            if missing and (rung.all_of or len(missing) == len(rung.roles)):
-                yield (
-                    f"Nobody has the role {' or '.join(missing)}, so the rung {rung.name} of the ladder "
-                    + (
-                        "stands, but nobody can decide there."
-                        if rung is self.ladder.rungs[-1]
-                        else "is passed over and the next one decides."
-                    )
-                )
-            elif self._alone(rung):
-                yield (
-                    f"The rung {rung.name} of the ladder needs {' and '.join(rung.all_of)} by different people, "
-                    "and too few people have these roles: nobody could ever sign it."
-                )
+        from guardrails.policy.doubts import doubts  # it knows the whole policy
 
-    def _alone(self, rung: Rung) -> bool:
-        """Whether the people of an ``all_of`` rung are too few to speak for one role each."""
-        members = [self.roles[role] for role in rung.all_of]
-        if any(m.slack_groups or m.entra_groups for m in members):
-            return False  # who is in a group is known elsewhere
-        people = {email for m in members for email in m.emails}
-        roles = {p: frozenset(r for r, m in self.roles.items() if p in m.emails) for p in people}
-        return bool(waits_for(rung, [Agreement(p, r) for p, r in roles.items()]))
+        return doubts(self)
 
     @staticmethod
     def _channel(

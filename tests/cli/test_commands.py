@@ -60,6 +60,18 @@ def test_from_a_policy_to_a_verified_audit(folder: Path) -> None:
     assert any("audit chain holds" in f["what"] for f in found)
 
 
+def test_what_is_hardly_meant_is_a_warning(folder: Path) -> None:
+    with (folder / "app.yaml").open("a") as policy:
+        policy.write("sandboxes: {zones: [{name: small, cap: 500}]}\n")
+    done = sandrail(folder, "check")
+    assert done.returncode == 0
+    assert "is valid" in done.stdout
+    assert "\nWarning: The zone small has no actuators: only the money is set aside" in done.stdout
+    said = json.loads(sandrail(folder, "check", "--json").stdout)
+    assert said["valid"] is True
+    assert len(said["doubts"]) == done.stdout.count("\nWarning: ") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "environ", "code", "sentence"),
     [

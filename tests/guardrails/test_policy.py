@@ -8,6 +8,7 @@ import yaml
 
 from guardrails.authority import may, roles_of
 from storage.policy_file import (
+    _EXAMPLES,
     PolicyRefusedError,
     load_policy,
     parse_policy,
@@ -118,6 +119,108 @@ def test_each_mistake_has_its_sentence(change: str, place: str, sentence: str) -
     assert len(found) == 1
     assert place in found[0]
     assert sentence in found[0]
+
+
+BUDGET = "{name: a, scope: {team: search}, limit: 5"
+
+
+@pytest.mark.parametrize(
+    ("more", "place", "sentence"),
+    [
+        (
+            f"budgets: [{BUDGET}, period: {{from: 2026-12-01, to: 2026-11-01}}}}]",
+            "31:54: budgets[0].period",
+            "must end on or after the day on which it begins",
+        ),
+        (
+            f"budgets: [{BUDGET}, period: {{from: 2026-12-01, to: soon}}}}]",
+            "budgets[0].period.to",
+            "must be a day such as 2026-12-01 (it is 'soon')",
+        ),
+        (
+            f"budgets: [{BUDGET}, per_unit: {{metric: answers, limit: 3}}}}]",
+            "budgets[0]",
+            "must have either a limit or per_unit; it has both",
+        ),
+        (
+            "budgets: [{name: a, scope: {team: search}}]",
+            "budgets[0]",
+            "must have either a limit or per_unit; it has neither",
+        ),
+        (
+            "budgets: [{name: My Budget, scope: {team: search}, limit: 5}]",
+            "budgets[0].name",
+            "must be 1 to 60 lower-case letters, digits, dots, hyphens or underscores, the first a letter or "
+            "digit, such as search-team (it is 'My Budget')",
+        ),
+        (
+            "budgets: {}",
+            "31:1: budgets",
+            "must be a list, not a mapping: [] for none, or entries that begin with "
+            "a hyphen, such as - {name: search-team, scope: {team: search}, limit: 5000}",
+        ),
+        ("budgets:", "budgets", "must be a list, not nothing: [] for none"),
+        ("gates: {}", "gates", "must be a list (it is a mapping)"),
+        (
+            "ladder: {review_cut_off: 9:00}",
+            "ladder.review_cut_off",
+            "must be a time of day such as 06:00",
+        ),
+        (
+            "schedule: {read_bills_at: ['06:30:00']}",
+            "schedule.read_bills_at[0]",
+            "both with two digits",
+        ),
+        (
+            "sandboxes: {longest_days: 1:30}",
+            "sandboxes.longest_days",
+            "must be a whole number (it is '1:30')",
+        ),
+        (
+            "actuators: [{name: a, kind: manul, role: lead}]",
+            "actuators[0]",
+            "“manul” is not allowed for kind; did you mean manual? Allowed: webhook, kubernetes, litellm, manual.",
+        ),
+        ("actuators: [{name: a, role: lead}]", "actuators[0]", "kind is missing"),
+        (
+            "actuators: [{name: A B, kind: manual, role: lead}]",
+            "actuators[0].name",
+            "1 to 40 lower-case letters",
+        ),
+    ],
+)
+def test_what_people_get_wrong_in_budgets_and_sandboxes(
+    more: str, place: str, sentence: str
+) -> None:
+    (found,) = errors(POLICY + more + "\n")
+    assert f"{place}: " in found
+    assert sentence in found
+
+
+def test_a_time_needs_no_quotes() -> None:
+    """YAML 1.1 reads 14:00 as the number 840, and 09:00 as text: the one was an error, the other none."""
+    more = "ladder: {review_cut_off: 14:00}\nschedule: {read_bills_at: [09:00, 12:30]}\n"
+    policy = parse_policy(POLICY + more)
+    assert policy.ladder.review_cut_off == "14:00"
+    assert policy.schedule.read_bills_at == ("09:00", "12:30")
+
+
+@pytest.mark.parametrize("section", sorted(_EXAMPLES))
+def test_the_examples_in_sentences_are_right(section: str) -> None:
+    """What a sentence offers can be pasted."""
+    given = f"[{_EXAMPLES[section]}]"
+    more = f"sandboxes: {{zones: {given}}}\n" if section == "zones" else f"{section}: {given}\n"
+    text = POLICY
+    if section in ("bills", "people"):
+        kept, _, rest = text.partition(f"{section}:\n")
+        text = kept + rest[rest.index("\n", rest.rindex("  - {", 0, _end(rest))) + 1 :]
+    assert parse_policy(text + more)
+
+
+def _end(section: str) -> int:
+    """Where the entries of a section end."""
+    lines = section.splitlines(keepends=True)
+    return sum(map(len, lines[: next(i for i, x in enumerate(lines) if not x.startswith("  "))]))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
@@ -27,6 +27,7 @@ from handlers.conversation import (
     Paragraph,
     Plain,
     Small,
+    Span,
     Strong,
     Table,
     Text,
@@ -153,9 +154,21 @@ def marked_messages(draw: st.DrawFn) -> Message:
 _KINDS = ["heading", "paragraph", "small", "facts", "items", "table", "divider", "controls"]
 
 
+def _at_the_end(of: type[Paragraph] | type[Small], free: int, *last: Span) -> Message:
+    """A text that leaves so many characters of its block free, and then the spans."""
+    most = limits.SECTION if of is Paragraph else limits.CONTEXT
+    filled = ("x" * 69 + " ") * (most // 70)
+    words = filled + "x" * (most - len(filled) - free)
+    return Message(summary="x", blocks=(of(text=(Plain(text=words), *last)),))
+
+
 @LARGE
 @PATIENT
 @given(marked_messages())
+# A word that had room enough in the next block was cut where it stood.
+@example(_at_the_end(Small, 5, Plain(text=" "), Strong(text="q1z"), Plain(text=" ")))
+@example(_at_the_end(Small, 7, Plain(text=" "), Strong(text="q101z cost"), Plain(text=" ")))
+@example(_at_the_end(Paragraph, 4, Plain(text=" "), Code(text="q101z"), Plain(text=" ")))
 def test_no_word_is_lost_or_said_twice_or_out_of_order(message: Message) -> None:
     said = chain(message)
     found = TOKEN.findall(shown([b for one in said for b in one.blocks]))
@@ -177,6 +190,15 @@ def test_words_in_two_are_the_same_words(words: str, limit: int) -> None:
     head, tail = parted(words, limit)
     assert size(head) <= limit
     assert "".join((head + tail).split()) == "".join(words.split())
+
+
+@LARGE
+@PATIENT
+@given(WORDS, st.integers(1, 400))
+def test_no_word_is_cut_that_has_room_elsewhere(words: str, limit: int) -> None:
+    head, tail = parted(words, limit, whole=True)
+    assert size(head) <= limit
+    assert head.split() + tail.split() == words.split()
 
 
 @pytest.mark.parametrize(

@@ -167,14 +167,16 @@ async def test_trap_30_a_message_that_cannot_be_edited_is_posted_anew(
 
 
 @pytest.mark.parametrize("what", ["archived", "left", "gone"])
-async def test_trap_30_a_closed_channel_sends_its_messages_to_the_default_one(
+async def test_trap_30_what_is_for_a_closed_channel_waits_and_is_told_nowhere_else(
     world: World, what: str
 ) -> None:
+    """A private channel's cards went into the default channel, words and all, when the bot was put out of it."""
     message = await world.thing(channel="search")
+    closed = world.slack.channels[SEARCH]
     if what == "archived":
-        world.slack.channels[SEARCH].archived = True
+        closed.archived = True
     elif what == "left":
-        world.slack.channels[SEARCH].member = False
+        closed.member = False
         world.slack.messages(SEARCH).clear()
     else:
         del world.slack.channels[SEARCH]
@@ -183,10 +185,45 @@ async def test_trap_30_a_closed_channel_sends_its_messages_to_the_default_one(
     await world.hands.send_payload(payload)
     await world.deliver()
     assert world.state() == "investigating"
-    (posted,) = world.slack.messages(ALERTS)
-    assert "Meant for" in json.dumps(posted["blocks"])
-    assert "investigating by Erin" in posted["text"]
+    (told,) = world.slack.messages(ALERTS)
+    assert "Messages wait for a channel that the bot cannot write to" in told["text"]
+    assert "Erin" not in json.dumps(told)
+    assert "investigating" not in json.dumps(told)
     assert _dead(world) == []
+    world.slack.channels[SEARCH] = closed
+    closed.archived, closed.member = False, True
+    world.clock.now += timedelta(minutes=5)
+    await world.delivery.drain()
+    assert "investigating by Erin" in world.slack.messages(SEARCH)[-1]["text"]
+    assert len(world.slack.messages(ALERTS)) == 1
+
+
+async def test_trap_30_a_closed_channel_is_told_of_once_a_day(world: World) -> None:
+    world.slack.channels[SEARCH].member = False
+    for n in range(3):
+        await _say(world, "search", f"m{n}")
+        world.clock.now += timedelta(minutes=5)
+    await world.delivery.drain()
+    (told,) = world.slack.messages(ALERTS)
+    assert "/invite" in told["text"]
+    world.clock.now += timedelta(days=1)
+    await world.delivery.drain()
+    assert len(world.slack.messages(ALERTS)) == 2
+    world.slack.channels[SEARCH].member = True
+    world.clock.now += timedelta(minutes=5)
+    await world.delivery.drain()
+    assert len(world.slack.messages(SEARCH)) == 3
+    assert _dead(world) == []
+
+
+async def test_the_default_channel_stands_in_for_what_is_on_no_platform_only(world: World) -> None:
+    """``leadership`` is a channel of the policy that is nowhere; ``search`` is one in Slack."""
+    (elsewhere,) = world.kernel.places("leadership")
+    assert elsewhere.channel == ALERTS
+    (own,) = world.kernel.places("search")
+    assert own.channel == "#ml-search"
+    world.slack.channels[SEARCH].member = False
+    assert world.kernel.places("search") == (own,)
 
 
 async def test_trap_30_without_another_channel_the_operator_is_told_how_to_mend_it(
@@ -211,7 +248,9 @@ async def test_trap_30_with_both_channels_closed_the_message_waits(world: World)
     world.slack.channels[ALERTS].member = True
     world.clock.now += timedelta(minutes=5)
     await world.delivery.drain()
-    assert "Meant for" in json.dumps(world.slack.messages(ALERTS)[0]["blocks"])
+    (told,) = world.slack.messages(ALERTS)
+    assert "/invite" in told["text"]
+    assert world.slack.messages(SEARCH) == []
 
 
 async def test_trap_31_a_rate_limit_is_obeyed_and_nothing_is_lost(world: World) -> None:
@@ -372,13 +411,18 @@ async def test_trap_56_two_replicas_at_a_change_of_the_clock_post_one_digest(
     assert len(world.slack.messages(ALERTS)) == 1
 
 
-async def test_trap_30_a_frozen_channel_sends_an_edit_to_the_default_one(world: World) -> None:
+async def test_trap_30_an_edit_in_a_frozen_channel_waits(world: World) -> None:
     await _say(world, "search", "m1")
     world.slack.fault("chat.update", "error", "is_inactive")
     world.slack.channels[SEARCH].archived = True
     await _edit(world, "m1", "Changed")
-    assert [m["text"] for m in world.slack.messages(ALERTS)] == ["Changed"]
+    (told,) = world.slack.messages(ALERTS)
+    assert "Changed" not in json.dumps(told)
     assert _dead(world) == []
+    world.slack.channels[SEARCH].archived = False
+    world.clock.now += timedelta(minutes=5)
+    await world.delivery.drain()
+    assert [m["text"] for m in world.slack.messages(SEARCH)] == ["Changed"]
 
 
 async def test_a_missing_scope_is_named(world: World) -> None:

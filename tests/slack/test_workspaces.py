@@ -128,15 +128,21 @@ async def test_one_workspace_slowing_us_down_does_not_stop_the_other(bot: House)
     assert len(_labs(bot).messages(LABS_CHANNEL)) == 1
 
 
-async def test_a_closed_channel_of_one_workspace_falls_back_to_the_default_one(bot: House) -> None:
+async def test_a_closed_channel_of_one_workspace_is_told_of_in_the_default_one(bot: House) -> None:
+    """Another company's words would have been in the first workspace's channel."""
     _labs(bot).channels[LABS_CHANNEL].archived = True
     await _thing(bot, "three", "labs")
     (message,) = bot.slack.messages(ALERTS)
-    assert "Meant for" in json.dumps(message["blocks"])
-    hands = bot.hands(bot.slack)
-    await hands.press(ENGINEER, ALERTS, message, "Take")
+    assert "Messages wait for a channel" in message["text"]
+    assert "three" not in json.dumps(message)
+    _labs(bot).channels[LABS_CHANNEL].archived = False
+    bot.clock.now += timedelta(minutes=5)
+    await bot.delivery.drain()
+    (there,) = _labs(bot).messages(LABS_CHANNEL)
+    hands = bot.hands(_labs(bot))
+    await hands.press("U0LABSENG", LABS_CHANNEL, there, "Take")
     await bot.deliver()
-    assert "investigating" in bot.slack.messages(ALERTS)[0]["text"]
+    assert "investigating" in _labs(bot).messages(LABS_CHANNEL)[0]["text"]
     await hands.close()
 
 

@@ -83,6 +83,21 @@ async def test_a_page_in_a_browser_cannot_use_it(emulator: House, headers: dict[
     assert emulator.audited() == []
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Real-IP"],
+)
+async def test_a_proxy_on_this_machine_does_not_let_the_world_in(
+    emulator: House, header: str
+) -> None:
+    """A tunnel or a web server beside the bot reaches it over loopback, for anybody."""
+    given = {"Content-Type": "application/json", header: "for=203.0.113.9"}
+    sent = await emulator.hands.raw(json.dumps(message(emulator)).encode(), given)
+    assert sent.status == 403
+    await emulator.settle()
+    assert emulator.audited() == []
+
+
 async def test_with_an_app_id_the_header_is_always_needed(home: House) -> None:
     assert (await home.hands.send(message(home), token="")).status == 401
     await home.settle()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.cutting import clean
 from bot.teams import card_limits as limits
 from bot.teams.card_controls import pressed
-from bot.teams.card_text import Account, markdown, web_address
+from bot.teams.card_text import Account, markdown, plain, split, web_address
 from bot.teams.cards import card
 from bot.teams.pictures import picture
 from handlers.conversation import (
@@ -30,12 +30,14 @@ from handlers.conversation import (
     Mention,
     Message,
     Paragraph,
+    Plain,
     Small,
     Strong,
     Table,
     text,
 )
 from tests.slack.said import MESSAGES, WORDS
+from tests.slack.test_overflow import TOKEN, marked_messages
 from tests.teams import collected
 from tests.teams.adaptive_schema import problems
 from tests.teams.collected import ACCOUNTS, PICTURE, chain
@@ -119,6 +121,25 @@ def _pressable(cards: list[dict[str, Any]]) -> Counter[tuple[str, str, int, str 
                 back = pressed({**action["data"], **typed})
                 found[(back.action, back.subject, back.version, back.choice)] += 1
     return found
+
+
+@LARGE
+@PATIENT
+@given(marked_messages())
+def test_no_word_is_cut_or_said_out_of_order(message: Message) -> None:
+    found = TOKEN.findall(collected.strings([rendered.card for rendered in chain(message)]))
+    if any(isinstance(b, Table) and len(b.header) > 7 for b in message.blocks):
+        found = list(dict.fromkeys(found))  # the first column stands before each group of columns
+    assert found == TOKEN.findall(message.model_dump_json())
+
+
+def test_a_word_that_has_room_in_the_next_card_is_not_cut() -> None:
+    """Behind a full line, a bold word was parted where the card ended."""
+    spans = (Plain(text="cost " * 30), Strong(text="q101z"), Plain(text=" "))
+    for at in range(150, 155):
+        head, tail = split(spans, at)
+        assert TOKEN.findall(plain(tail)) == ["q101z"]
+        assert TOKEN.findall(plain(head)) == []
 
 
 @LARGE

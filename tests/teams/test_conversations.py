@@ -99,7 +99,9 @@ async def test_one_team_that_removes_the_app_is_told_of_in_the_default_channel(h
     channels["ml-search"] = channels["ml-search"].model_copy(update=there)
     await home.hands.uninstall_team(other, home.users["lead"])
     await say(home, "Spend rose")
-    assert "Meant for a channel" in words(home.root("finops"))
+    told = words(home.root("finops"))
+    assert "Messages wait for a channel that the bot cannot write to" in told
+    assert "Spend rose" not in told
 
 
 async def test_channels_that_are_made_renamed_deleted_and_restored(home: House) -> None:

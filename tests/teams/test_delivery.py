@@ -108,20 +108,32 @@ async def test_who_has_blocked_the_bot_is_left_in_peace(home: House, code: str) 
     assert not any("For you alone" in words(m) for m in home.fake.roots(home.channel("finops")))
 
 
-async def test_a_channel_without_the_bot_is_told_in_the_default_channel(home: House) -> None:
+async def test_what_is_for_a_channel_without_the_bot_waits_and_is_told_nowhere_else(
+    home: House,
+) -> None:
+    """A private channel's cards went into the default channel, words and all."""
     other = home.fake.add_team("Research", ["ml-search"])
     other.installed = False  # and nobody has told the bot
     into(home, other.channels["ml-search"])
     await home.kernel.turn(lambda turn: turn.post("ml-search", "m", said("Spend rose")))
     await home.kernel.delivery.drain()
-    moved = home.root("finops")
-    assert "Meant for a channel that the bot cannot write to." in words(moved)
-    await edit(home, "Spend fell", key="m")
-    assert "Meant for a channel" in words(home.root("finops"))
-    assert "Spend fell" in words(home.root("finops"))
+    told = words(home.root("finops"))
+    assert "Messages wait for a channel that the bot cannot write to" in told
     await home.kernel.turn(lambda turn: turn.reply("m", "r", said("Day 2")))
+    await edit(home, "Spend fell", key="m")
+    home.clock.now += timedelta(minutes=5)
     await home.kernel.delivery.drain()
-    assert [words(m) for m in home.fake.thread(home.channel("finops"), moved["id"])] == ["Day 2"]
+    assert [words(m) for m in home.fake.roots(home.channel("finops"))] == [told]
+    assert "Spend" not in told
+    assert dead(home) == []
+    await home.hands.install_team(other, home.users["lead"])
+    home.clock.now += timedelta(minutes=5)
+    await home.kernel.delivery.drain()
+    (root,) = home.fake.roots(other.channels["ml-search"])
+    assert words(root) == "Spend fell"
+    thread = home.fake.thread(other.channels["ml-search"], root["id"])
+    assert [words(m) for m in thread] == ["Day 2"]
+    assert waiting(home) == 0
 
 
 def into(home: House, channel: str) -> None:
@@ -171,12 +183,15 @@ async def test_what_is_told_to_a_person_is_in_their_own_chat(home: House) -> Non
     assert home.chat("lead")[-1] == "Settled"
 
 
-async def test_a_message_in_a_deleted_channel_goes_on_in_the_default_channel(home: House) -> None:
+async def test_an_edit_in_a_deleted_channel_waits(home: House) -> None:
     await home.thing()
-    await home.hands.delete_channel(home.team, home.channel("ml-search"), home.users["lead"])
+    channel = home.channel("ml-search")
+    await home.hands.delete_channel(home.team, channel, home.users["lead"])
     await edit(home, "Decided")
-    assert "Decided" in words(home.root("finops"))
-    assert waiting(home) == 0
+    told = words(home.root("finops"))
+    assert "Messages wait for a channel" in told
+    assert "Decided" not in told
+    assert waiting(home) == 1
     assert dead(home) == []
 
 

@@ -264,6 +264,30 @@ async def test_a_service_url_must_be_one_that_we_may_send_to(home: House, url: s
     assert await say(home, serviceurl=url) == 403
 
 
+async def test_nothing_of_a_body_is_read_before_the_token_is_proven(home: House) -> None:
+    """Anybody could have us keep a megabyte each: the body was read, then the token looked at."""
+    bad = home.fake.mint(key=home.fake.other_key, kid=home.fake.tokens.key.kid)
+    assert await _answer_to_a_head_alone(home, bad, large=False) == b"401"
+    assert await _answer_to_a_head_alone(home, bad, large=True) == b"401"
+    assert await _answer_to_a_head_alone(home, home.fake.mint(), large=True) == b"413"
+
+
+async def _answer_to_a_head_alone(home: House, token: str, *, large: bool) -> bytes:
+    """The status of a request whose body never comes."""
+    host, port = home.hands.url.split("/")[2].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    length = incoming.LARGEST + 1 if large else 100
+    writer.write(
+        f"POST /api/messages HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    async with asyncio.timeout(door.READING / 2):  # before a body that does not come is given up
+        line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return line.split()[1]
+
+
 async def test_trap_51_a_body_that_is_too_large_is_413(home: House) -> None:
     async def pieces() -> Any:  # nobody says beforehand how long it will be
         for _ in range(17):
