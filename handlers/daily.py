@@ -12,10 +12,15 @@ from guardrails.alerts import words
 from handlers.alerts.publish import Published, publish
 from handlers.budgets.joins import join_anomalies
 from handlers.budgets.look import Looked, end_what_is_gone, look_at
+from handlers.budgets.standing import budgets_of
 from handlers.find_anomalies import find_anomalies
+from handlers.gates.look import look_at_gate
+from handlers.maturity import look_at_maturity
+from handlers.redlines.look import look_at as look_at_redlines
+from handlers.redlines.look import sandboxes_to_look_at
 from handlers.sandboxes.daily import look_at as look_at_sandbox
+from handlers.shadow.look import look_at_shadow
 from handlers.turn import Places, Turn
-from storage import sandboxes
 from storage.bills.ingest import ingest
 from storage.bills.report import IngestReport
 from storage.database import Database
@@ -23,6 +28,7 @@ from storage.policy_file import LoadedPolicy
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]
+Look = Callable[[Turn, str], int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def look_at_budgets(
     database.transact(lambda c: end_what_is_gone(turn(c)))
     looked = Looked()
     with database.read() as connection:
-        budgets = [*loaded.policy.budgets, *map(sandboxes.budget, sandboxes.living(connection))]
+        budgets = budgets_of(turn(connection))
     for budget in budgets:
         looked += database.transact(partial(lambda b, c: look_at(turn(c), b), budget))
     database.transact(lambda c: join_anomalies(turn(c)))
@@ -85,15 +91,24 @@ def look_at_budgets(
 def look_at_sandboxes(
     database: Database, loaded: LoadedPolicy, places: Places, clock: Callable[[], datetime]
 ) -> int:
-    """Every living sandbox in a transaction of its own; returns how many had something to say."""
+    """Every sandbox, then its redlines, then its gate, each in a transaction of its own; then the levels of teams
+    and what nobody claims. Returns how much was said or done."""
+
+    def turn(connection: Connection) -> Turn:
+        return Turn(connection, loaded, clock(), places)
+
     with database.read() as connection:
-        living = [row.id for row in sandboxes.living(connection)]
-    return sum(
-        database.transact(
-            partial(lambda i, c: look_at_sandbox(Turn(c, loaded, clock(), places), i), sandbox_id)
-        )
-        for sandbox_id in living
-    )
+        every = sandboxes_to_look_at(turn(connection))
+    done = 0
+    for sandbox_id in every:
+        for look in (look_at_sandbox, look_at_redlines, look_at_gate):
+
+            def one(c: Connection, look: Look = look, sandbox_id: str = sandbox_id) -> int:
+                return look(turn(c), sandbox_id)
+
+            done += database.transact(one)
+    done += database.transact(lambda c: look_at_maturity(turn(c)))
+    return done + database.transact(lambda c: look_at_shadow(turn(c)))
 
 
 def _count(count: int, what: str) -> str:

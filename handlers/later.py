@@ -21,7 +21,7 @@ def _not_yet(first: str, words: dict[str, str]) -> None:
         )
 
     for word, does in words.items():
-        command(f"{first} {word}", permission="read", does=f"{does} (not set up yet)")(answer)
+        command(f"{first} {word}", permission="read", does=does)(answer)
     command(first, permission="read", does="is not set up yet")(answer)
     command(f"{first} help", permission="read", does=f"shows what /{first} will do")(answer)
 

@@ -1,11 +1,12 @@
 """Sandboxes as rows: read under lock, change only from the version that was read."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.money import MICROS
@@ -46,6 +47,16 @@ def named(connection: Connection, name: str) -> SandboxRow | None:
 def living(connection: Connection) -> Sequence[SandboxRow]:
     """Those that may spend, by name."""
     return _in(connection, LIVING)
+
+
+def with_budget(connection: Connection, today: date) -> Sequence[SandboxRow]:
+    """Those whose budget is looked at: that live, or that graduated and whose term is not over."""
+    graduated = and_(_sandboxes.c.state == "graduated", _sandboxes.c.ends_on >= today)
+    return connection.execute(
+        select(_sandboxes)
+        .where(or_(_sandboxes.c.state.in_(LIVING), graduated))
+        .order_by(_sandboxes.c.name, _sandboxes.c.id)
+    ).all()
 
 
 def requested(connection: Connection) -> Sequence[SandboxRow]:
@@ -114,16 +125,14 @@ def in_zone(connection: Connection, zone: str) -> int:
     )
 
 
-def allocated_in(
-    connection: Connection, zone: str, first: date, last: date
-) -> list[tuple[int, str]]:
-    """What was allocated in a zone to sandboxes that began in these days: (micros, currency)."""
+def allocated_in(connection: Connection, zone: str, since: datetime) -> list[tuple[int, str]]:
+    """What was allocated in a zone since then, also to those that were extended: (micros, currency)."""
     rows = connection.execute(
         select(func.sum(_entries.c.amount_micros), _entries.c.currency)
         .select_from(_sandboxes)
         .join(_entries, _entries.c.budget == PREFIX + _sandboxes.c.name)
         .where(_sandboxes.c.zone == zone, _entries.c.kind == "set")
-        .where(_sandboxes.c.starts_on.between(first, last))
+        .where(_entries.c.at >= since)
         .group_by(_entries.c.currency)
     )
     return [(int(micros), currency) for micros, currency in rows]

@@ -14,6 +14,8 @@ from guardrails.orders import Operation
 from guardrails.sandboxes.budget import budget_name
 from guardrails.sandboxes.life import LIVING, Event, after
 from handlers.alerts.message import mention_of
+from handlers.overruns.ending import BUDGETS, close
+from handlers.overruns.message import key_of as overrun_key
 from handlers.refusals import AlreadyDecided, NotFound, Stale
 from handlers.sandboxes import clocks, money
 from handlers.sandboxes.by_hand import ask_people
@@ -21,7 +23,8 @@ from handlers.sandboxes.message import STATES, key_of
 from handlers.sandboxes.orders import activate_if_ready, write
 from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
-from storage import budgets, sandboxes
+from storage import budgets, overruns, sandboxes
+from storage.overruns import OverrunRow
 from storage.sandboxes import SandboxRow
 
 _SAID: dict[Event, str] = {
@@ -159,6 +162,8 @@ def end(
     state = after(row.state, event)
     if state is None:
         raise _refused(row)
+    # Its lock before the audit's: whoever decides it has it and waits for that one.
+    waits = overruns.waiting_of(turn.connection, budget_name(row.name), money.period_of(row))
     sandboxes.change(
         turn.connection, row, state=state, ended_at=turn.now, why=_by(why, name) if why else ""
     )
@@ -167,10 +172,19 @@ def end(
     clocks.stop(turn, row)
     if state != "graduated":
         send(turn, row, "close", why)
+    if waits is not None and (state != "graduated" or waits.kind == "sandbox"):
+        _withdraw(turn, row, waits)
     row = show(turn, row.id)
     tell(turn, row, "ended", f"{STATES[state]}. {row.why}".strip())
     ask_outcome(turn, row)
     return row
+
+
+def _withdraw(turn: Turn, row: SandboxRow, waits: OverrunRow) -> None:
+    """What waits for a decision about its budget ends with it: granted later it would be nobody's money."""
+    reason = f"The sandbox has ended: {STATES[row.state].lower()}."
+    turn.audit(BUDGETS, "overrun.withdrawn", overrun_key(waits.id), reason)
+    close(turn, waits, "withdrawn", actor=BUDGETS, name="", reason=reason)
 
 
 def move(

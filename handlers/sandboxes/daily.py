@@ -47,15 +47,15 @@ def daily_line(turn: Turn, row: SandboxRow, s: Standing) -> str:
     left = (row.ends_on - turn.today).days + 1
     over = s.burn.forecast - s.limit
     course = (
-        f"{money.money(turn, over)} more than its cap"
+        f"{money.about(turn, over)} more than its cap"
         if over > 0
-        else f"{money.money(turn, -over)} less than its cap"
+        else f"{money.about(turn, -over)} less than its cap"
     )
     return (
         f"{money.money(turn, s.burn.spent)} of {money.money(turn, s.limit)} "
         f"({words.percent(float(s.spent_share))}) spent to {words.day(through)}, "
-        f"{money.money(turn, s.burn.rate)} a day. To finish as it runs takes "
-        f"{money.money(turn, s.burn.forecast)}, {course}. {words.days(left).capitalize()} left."
+        f"{money.about(turn, s.burn.rate)} a day. To finish as it runs takes "
+        f"{money.about(turn, s.burn.forecast)}, {course}. {words.days(left).capitalize()} left."
     )
 
 

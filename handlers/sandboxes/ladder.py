@@ -195,10 +195,14 @@ def _lines(turn: Turn, row: SandboxRow, around: Standing | None, outside: str) -
     if row.notes:
         found.append(["Notes", row.notes])
     if around is not None:
-        left = money.money(turn, around.room)
-        found.append(
-            ["Tightest budget", f"{around.budget.name}: {left} left of it by its forecast"]
+        room = money.about(turn, abs(around.room))
+        inside = around.room >= 0
+        said = (
+            f"{room} of it are left by its forecast"
+            if inside
+            else f"its forecast is {room} beyond it"
         )
+        found.append(["Tightest budget", f"{around.budget.name}: {said}"])
     others = [
         r.name
         for r in sandboxes.living(turn.connection)

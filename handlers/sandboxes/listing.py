@@ -9,7 +9,6 @@ from handlers.conversation import (
     Button,
     Code,
     Controls,
-    Facts,
     Heading,
     Interaction,
     Items,
@@ -19,7 +18,6 @@ from handlers.conversation import (
     Table,
     text,
 )
-from handlers.gates.checkpoint import gate_facts
 from handlers.refusals import NotFound
 from handlers.router import AnyReply, command
 from handlers.sandboxes.message import STATES, card, spent_line
@@ -130,10 +128,7 @@ def find_named(turn: Turn, name: str) -> SandboxRow:
 def _one(turn: Turn, name: str) -> Private:
     row = find_named(turn, name)
     shown = card(turn, row)
-    ahead = gate_facts(turn, row)
     blocks: list[Block] = list(shown.blocks)
-    if ahead:
-        blocks.insert(3, Facts(facts=ahead))
     if row.state == "requested":
         lines = (text(f"It waits on the ladder, in #{row.channel}."),)
         blocks.append(Items(items=lines))

@@ -28,6 +28,7 @@ from handlers.conversation import (
     Tone,
     text,
 )
+from handlers.gates.checkpoint import gate_facts
 from handlers.sandboxes import money
 from handlers.turn import Turn
 from storage import actuations
@@ -79,6 +80,9 @@ def card(turn: Turn, row: SandboxRow) -> Message:
         Facts(facts=facts(turn, row)),
         Paragraph(text=text(Strong(text="Hypothesis"), f" {row.hypothesis}")),
     ]
+    ahead = gate_facts(turn, row)
+    if ahead:
+        blocks.append(Facts(facts=ahead))
     steps = _steps(row, orders)
     if steps:
         blocks.append(Items(title="Set-up", items=steps))
@@ -191,7 +195,7 @@ def controls_of(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> 
         )
 
     controls: list[Control] = []
-    if any(o.state == "failed" for o in orders) and row.state in LIVING:
+    if any(may_try_again(row, o) for o in orders):
         controls.append(button("Try again", "again", style="primary"))
     if row.state in ("active", "throttled") and _has_key(turn, row):
         controls.append(button("Show key", "key"))
@@ -206,6 +210,13 @@ def controls_of(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> 
     if row.state in ENDED and not row.outcome:
         controls.append(button("What came of it…", "outcome", style="primary", opens_form=True))
     return tuple(controls)
+
+
+def may_try_again(row: SandboxRow, order: ActuationRow) -> bool:
+    """Whether it was given up and still means something: what has ended can only be removed."""
+    return bool(order.state == "failed") and (
+        row.state in (*LIVING, "graduated") or order.operation == "close"
+    )
 
 
 def _has_key(turn: Turn, row: SandboxRow) -> bool:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from guardrails.budgets import Standing, span_of
+from guardrails.budgets import Standing, limit_on, span_of
 from guardrails.burn import Spent
 from guardrails.money import MICROS, Money
 from guardrails.periods import Period
@@ -28,9 +28,9 @@ def period_of(row: SandboxRow) -> str:
 
 
 def cap(turn: Turn, row: SandboxRow) -> Decimal:
-    """What it may spend in all, by its ledger; in the workspace's currency."""
+    """What it may spend in all, by its ledger, or might at its end; in the workspace's currency."""
     entries = budgets.ledger(turn.connection, turn.policy, budget_name(row.name), period_of(row))
-    return sum((e.amount for e in entries), Decimal(0))
+    return limit_on(entries, min(turn.today, row.ends_on))
 
 
 def standing_of(turn: Turn, row: SandboxRow) -> Standing | None:
@@ -58,3 +58,8 @@ def money(turn: Turn, amount: Decimal) -> str:
     """In the workspace's currency, with cents when there are any."""
     found = Money(amount, turn.policy.workspace.currency).rounded()
     return str(found) if found.amount == found.amount.to_integral_value() else found.exact()
+
+
+def about(turn: Turn, amount: Decimal) -> str:
+    """A rate or a forecast, in the workspace's currency: whole units from 100 on."""
+    return str(Money(amount, turn.policy.workspace.currency))

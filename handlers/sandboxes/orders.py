@@ -6,12 +6,12 @@ from guardrails.alerts import words
 from guardrails.money import Money
 from guardrails.orders import Operation, Order, Resources
 from guardrails.policy.actuators import Manual
-from guardrails.sandboxes.life import after
+from guardrails.sandboxes.life import LIVING, after
 from handlers.alerts.message import mention_of
 from handlers.conversation import Span
 from handlers.runbooks import people_of
 from handlers.sandboxes import money
-from handlers.sandboxes.message import DOING, key_of
+from handlers.sandboxes.message import DOING, key_of, may_try_again
 from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
 from storage import actuations, sandboxes
@@ -116,6 +116,8 @@ def carried_out(turn: Turn, claimed: ClaimedOrder, said: str, handle: dict[str, 
 
 def not_yet(turn: Turn, claimed: ClaimedOrder, reason: str, seconds: float) -> bool:
     """Puts an order back; tells whoever waits when it has failed a few times."""
+    if _overtaken(turn, claimed):
+        return actuations.settle(turn.connection, claimed, state="dropped", said=reason)
     if not actuations.settle(
         turn.connection,
         claimed,
@@ -134,6 +136,8 @@ def not_yet(turn: Turn, claimed: ClaimedOrder, reason: str, seconds: float) -> b
 
 def given_up(turn: Turn, claimed: ClaimedOrder, reason: str) -> bool:
     """Records that an order cannot be carried out; whoever asked and the operators learn why."""
+    if _overtaken(turn, claimed):
+        return actuations.settle(turn.connection, claimed, state="dropped", said=reason)
     if not actuations.settle(turn.connection, claimed, state="failed", said=reason):
         return False
     row = show(turn, claimed.sandbox_id)
@@ -148,9 +152,19 @@ def given_up(turn: Turn, claimed: ClaimedOrder, reason: str) -> bool:
     for mention in people_of(turn.policy, "operator", row.team)[:2]:
         parts += [mention, " "]
     what = DOING[claimed.order.operation]
-    said = f"{claimed.actuator} {what}: that did not work. {reason} Press Try again when it is mended, or Close."
+    close = ", or Close" if row.state in LIVING else ""
+    said = f"{claimed.actuator} {what}: that did not work. {reason} Press Try again when it is mended{close}."
     tell(turn, row, f"failed-{claimed.id}-{claimed.attempts}", *parts, said)
     return True
+
+
+def _overtaken(turn: Turn, claimed: ClaimedOrder) -> bool:
+    """Whether something later, which waits behind it, makes it useless: it need not be tried again."""
+    return any(
+        claimed.order.operation in _INSTEAD.get(o.operation, ())
+        for o in actuations.of_sandbox(turn.connection, claimed.sandbox_id)
+        if o.id > claimed.id and o.actuator == claimed.actuator and o.state != "dropped"
+    )
 
 
 def finish(
@@ -194,11 +208,20 @@ def activate_if_ready(turn: Turn, row: SandboxRow) -> SandboxRow:
 
 def send_again(turn: Turn, row: SandboxRow) -> int:
     """Orders again what was given up; returns how many."""
-    again = [o for o in actuations.of_sandbox(turn.connection, row.id) if o.state == "failed"]
+    again = [o for o in actuations.of_sandbox(turn.connection, row.id) if may_try_again(row, o)]
     for order in again:
         fresh = order_of(turn, row, order.actuator, order.operation, order.content["reason"])
         content = fresh.model_copy(update={"id": order.content["id"]}).model_dump(mode="json")
         actuations.change(
-            turn.connection, order, state="waiting", not_before=turn.now, said="", content=content
+            turn.connection,
+            order,
+            state="waiting",
+            not_before=turn.now,
+            said="",
+            content=content,
+            created_at=turn.now,  # it is tried for as long as a new one
         )
+        if row.state == "halted" and order.operation == "allocate":
+            # It was halted before there was anything to halt.
+            _add(turn, row, order.actuator, "halt", row.why, "waiting")
     return len(again)

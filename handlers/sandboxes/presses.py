@@ -185,7 +185,7 @@ def extend(turn: Turn, it: Interaction) -> Done:
         days=days,
         data_class=row.data_class,
         risk_class=row.risk_class,
-        before=has if row.zone and row.starts_on >= turn.today.replace(day=1) else Decimal(0),
+        before=has if row.zone else Decimal(0),
         new=False,
     )
     where = put(rules, wanted, it.actor.roles, uses(turn), currency)

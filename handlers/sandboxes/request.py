@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import time, timedelta
 
 from guardrails.alerts import words
 from guardrails.money import Money
@@ -23,7 +23,7 @@ from handlers.conversation import (
 )
 from handlers.refusals import FieldsRefused, NotFound
 from handlers.router import command, press, submission
-from handlers.sandboxes import ladder, money
+from handlers.sandboxes import clocks, ladder, money
 from handlers.sandboxes.allocate import allocate
 from handlers.sandboxes.message import STATES, key_of
 from handlers.sandboxes.showing import read as read_row
@@ -93,16 +93,14 @@ def request(turn: Turn, it: Interaction) -> Done:
 
 def uses(turn: Turn) -> dict[str, Use]:
     """What each zone holds now. Locks the zones, so that two requests at once are counted one after the other."""
-    first = turn.today.replace(day=1)
+    since = clocks.at_local(turn, turn.today.replace(day=1), time())
     found = {}
     for zone in sorted(turn.policy.sandboxes.zones, key=lambda z: z.name):
         sandboxes.lock_zone(turn.connection, zone.name)
         month = sum(
             sandboxes.money_of(micros)
             * rate(turn.policy, currency or turn.policy.workspace.currency)
-            for micros, currency in sandboxes.allocated_in(
-                turn.connection, zone.name, first, first + timedelta(days=31)
-            )
+            for micros, currency in sandboxes.allocated_in(turn.connection, zone.name, since)
         )
         living = sandboxes.in_zone(turn.connection, zone.name)
         found[zone.name] = Use(living, sandboxes.money_of(0) + month)
@@ -188,7 +186,7 @@ def _taken(turn: Turn, name: str) -> dict[str, str]:
     if known is not None and known.state not in ("declined", "withdrawn"):
         who = f"{known.asked_name} asked for it, and it is {STATES[known.state].lower()}"
         return {"name": f"A sandbox is called {known.name} already: {who}. Choose another name."}
-    if known is None and sandboxes.spends(turn.connection, name.strip().lower()):
+    if sandboxes.spends(turn.connection, name.strip().lower()):
         return {"name": f"The bill has an experiment {name} already; choose another name."}
     return {}
 

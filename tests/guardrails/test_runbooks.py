@@ -249,11 +249,12 @@ def test_check_shows_them_and_doubts_an_escalation_to_nobody(folder: Path) -> No
 
 def test_the_shipped_ones_are_for_every_kind_of_event() -> None:
     loaded = load_policy(ROOT / "app.yaml")
-    assert set(loaded.runbooks) >= set(EVENTS) - {"sandbox", "redline", "gate"}
+    assert set(loaded.runbooks) >= set(EVENTS)
     assert list(loaded.doubtful()) == []
     for one in loaded.runbooks.values():
         assert 4 <= len(one.steps) <= 9, one.name
-        assert one.escalation, one.name
+        by_themselves = {"sandbox", "redline", "gate"}  # their own clocks ask
+        assert one.escalation or by_themselves.issuperset(one.events), one.name
 
 
 def test_nobody_names_each_runbook_once() -> None:

@@ -137,7 +137,7 @@ def test_unclaimed_and_alerts_when_there_are_none(busy: Bot) -> None:
 
 
 def test_what_is_not_there_yet_says_so(bot: Bot) -> None:
-    for first, rest in (("sandbox", "request"), ("sandbox", ""), ("council", "next")):
+    for first, rest in (("council", "digest"), ("council", ""), ("council", "next")):
         assert "not set up yet" in words(bot.act("command", first, text=rest))
     near = bot.act("command", "sandbx", text="")
     assert isinstance(near, Refused)

@@ -31,6 +31,11 @@ def test_every_deadline_that_is_set_has_a_handler() -> None:
         "overrun.due",
         "overrun.remind",
         "overrun.review-open",
+        "redline.act",
+        "redline.remind",
+        "sandbox.ends",
+        "sandbox.outcome",
+        "sandbox.remind",
     }
 
 
