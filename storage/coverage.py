@@ -10,10 +10,14 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from guardrails.policy.model import Policy
+from guardrails.shadow import AiSpend, Kind
+from storage.shadow import answered_kinds, claims
 from storage.spend import rate
 from storage.tables.spend import CostRollup
 
 _ROLLUPS = CostRollup.__table__  # type: ignore[attr-defined]
+
+_AI = or_(_ROLLUPS.c.is_ai.is_(True), _ROLLUPS.c.is_gpu.is_(True))
 
 #: The values of ``allocated_by``, best first.
 WAYS = ("tags", "rules", "shared", "none")
@@ -60,7 +64,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class ShadowSpend:
-    """AI or GPU spend that no experiment, team or feature has claimed.
+    """AI or GPU spend that no experiment, team or feature has claimed, nor any person.
 
     ``likely_owner`` is a guess from claimed charges nearby, ``why`` says from which; both are empty
     when there are none. ``money`` is in the workspace's currency.
@@ -100,10 +104,11 @@ def shadow_spend(
     """Unclaimed AI and GPU spend by account and service, the most money first, at most ``limit``.
 
     The likely owner (or team) is whoever has claimed most of the resources whose names begin alike,
-    else whoever has claimed most in the same account.
+    else whoever has claimed most in the same account. What people have claimed, or called no AI, is left
+    out from that moment on, although the rollup says so only after the next reading.
     """
     table = _ROLLUPS.c
-    ai = or_(table.is_ai.is_(True), table.is_gpu.is_(True))
+    answered = answered_kinds(connection)
     rows = connection.execute(
         select(
             table.account,
@@ -113,12 +118,14 @@ def shadow_spend(
             table.currency,
             func.sum(table.cost_micros),
         )
-        .where(_days(since, until), ai, table.allocated_by == "none")
+        .where(_days(since, until), _AI, table.allocated_by == "none")
         .group_by(table.account, table.provider, table.service, table.resource, table.currency)
     ).all()
     found: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     resources: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for account, provider, service, resource, currency, micros in rows:
+        if (account, service) in answered:
+            continue
         key = (account, provider, service)
         found[key] += _amount(int(micros), currency, policy)
         if resource:
@@ -143,6 +150,62 @@ def shadow_spend(
             )
         )
     return listed
+
+
+def ai_spend(
+    connection: Connection, policy: Policy, since: date, until: date
+) -> tuple[AiSpend, dict[Kind, Decimal]]:
+    """AI and GPU spend of the days, and what of it is unclaimed by account and service; the parts add up to the
+    whole exactly. What people have called no AI is in neither."""
+    table = _ROLLUPS.c
+    unclaimed = table.allocated_by == "none"
+    rows = connection.execute(
+        select(
+            table.account,
+            table.service,
+            unclaimed.label("open"),
+            table.currency,
+            func.sum(table.cost_micros).label("micros"),
+        )
+        .where(_days(since, until), _AI)
+        .group_by(table.account, table.service, unclaimed, table.currency)
+    ).all()
+    answers = {(c.account, c.service): bool(c.not_ai) for c in claims(connection)}
+    total = Decimal(0)
+    parts: dict[Kind, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        kind = (row.account, row.service)
+        if row.open and answers.get(kind, False):
+            continue
+        amount = _amount(int(row.micros), row.currency, policy)
+        total += amount
+        if row.open and kind not in answers:
+            parts[kind] += amount
+    left = sum(parts.values(), Decimal(0))
+    return AiSpend(policy.workspace.currency, total, left), dict(parts)
+
+
+def unclaimed_days(connection: Connection) -> dict[Kind, tuple[date, date]]:
+    """First and last day of all unclaimed AI and GPU spend by account and service."""
+    table = _ROLLUPS.c
+    rows = connection.execute(
+        select(table.account, table.service, func.min(table.day), func.max(table.day))
+        .where(_AI, table.allocated_by == "none", table.cost_micros != 0)
+        .group_by(table.account, table.service)
+    )
+    return {(account, service): (first, last) for account, service, first, last in rows}
+
+
+def is_claimed(connection: Connection, kind: Kind, since: date, until: date) -> bool:
+    """Whether AI or GPU spend of an account and service in these days is claimed by tags or rules."""
+    table = _ROLLUPS.c
+    query = (
+        select(table.id)
+        .where(_days(since, until), _AI, table.allocated_by != "none")
+        .where(table.account == kind[0], table.service == kind[1])
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
 
 
 def _amount(micros: int, currency: str, policy: Policy) -> Decimal:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from guardrails.policy.base import Name, Section
 
@@ -32,3 +32,17 @@ class Maturity(Section):
     override: dict[Name, Override] = Field(
         default_factory=dict, description="teams whose level people decided"
     )
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Maturity":
+        for lower, higher in (
+            ("nudge_coverage", "approve_coverage"),
+            ("approve_coverage", "stop_coverage"),
+            ("approve_owned", "stop_owned"),
+        ):
+            if getattr(self, lower) > getattr(self, higher):
+                raise ValueError(
+                    f"{higher} ({getattr(self, higher)}) must not be below {lower} "
+                    f"({getattr(self, lower)}): a higher level needs as much or more"
+                )
+        return self

@@ -1,9 +1,12 @@
-"""Allocation: each kind of charge gets its dimensions by tags, then by the first rule that sets them."""
+"""Allocation: each kind of charge gets its dimensions by tags, then by the first rule that sets them,
+and AI that is still nobody's by the first claim of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from guardrails.policy.bills import DIMENSIONS, FACETS, Allocation, Bill, Facet
 from guardrails.policy.model import Policy
+from guardrails.shadow import Claimed
 from storage.bills.charges import FACET_COLUMNS, RAW, facet_columns
 from storage.bills.conditions import holds
 from storage.bills.tags import dimension_from_tags, tag_value
@@ -24,11 +27,17 @@ PLACE = (
 )
 
 
-def allocate(kinds: Any, bill: Bill, policy: Policy, places: dict[str, list[int]]) -> Any:
+def allocate(
+    kinds: Any,
+    bill: Bill,
+    policy: Policy,
+    places: dict[str, list[int]],
+    claims: Sequence[Claimed] = (),
+) -> Any:
     """The expression: ``kind`` and the columns of :data:`PLACE` for each kind of charge.
 
     ``kinds`` has cleaned text and ``tag_list``. ``allocated_by`` is ``tags`` when no rule had to fill
-    experiment, team or feature, ``rules`` when one did, ``none`` when all three are unknown.
+    experiment, team or feature, ``rules`` when one or a claim did, ``none`` when all three are unknown.
     ``shared`` is the name of the first shared cost that the charge belongs to, else empty.
     """
     import ibis
@@ -64,7 +73,38 @@ def allocate(kinds: Any, bill: Bill, policy: Policy, places: dict[str, list[int]
         "is_gpu": holds(policy.ai.gpu, column, tag),
         "unit": _text(kinds, "ConsumedUnit"),
     }
-    return kinds.select(kind=kinds.kind, **{name: said[name] for name in PLACE})
+    placed = kinds.select(kind=kinds.kind, **{name: said[name] for name in PLACE})
+    return _claimed(placed, claims) if claims else placed
+
+
+def _claimed(placed: Any, claims: Sequence[Claimed]) -> Any:
+    """With the claims: the first of an account and service fills what is empty, where nobody answers for AI.
+
+    Shared costs are left alone: they are split, and a claim of them would go to every part.
+    """
+    import ibis
+
+    free = (placed.allocated_by == "none") & (placed.is_ai | placed.is_gpu) & (placed.shared == "")
+    first = {(c.account, c.service): c for c in reversed(claims)}
+    mine = [
+        (free & (placed.account == c.account) & (placed.service == c.service), dict(c.sets))
+        for c in first.values()
+        if any(name in CLAIMING for name, _ in c.sets)
+    ]
+    if not mine:
+        return placed
+    changed: dict[str, Any] = {}
+    for name in DIMENSIONS:
+        cases = [
+            (holds_now & (placed[name] == ""), sets[name])
+            for holds_now, sets in mine
+            if name in sets
+        ]
+        if cases:
+            changed[name] = ibis.cases(*cases, else_=placed[name])
+    taken = ibis.or_(*(holds_now for holds_now, _ in mine))
+    changed["allocated_by"] = ibis.ifelse(taken, "rules", placed.allocated_by)
+    return placed.mutate(**changed)
 
 
 def _first_shared(allocation: Allocation, column: Any, tag: Any) -> Any:

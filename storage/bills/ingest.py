@@ -22,6 +22,7 @@ from storage.coverage import coverage, shadow_spend
 from storage.database import Database
 from storage.metrics_file import remove_sources_without, store_metrics
 from storage.policy_file import LoadedPolicy
+from storage.shadow import claim_rules
 
 
 def ingest(
@@ -32,7 +33,8 @@ def ingest(
     since: date | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Reads the policy's metrics and bills, stores them, and returns what happened.
+    """Reads the policy's metrics and bills, stores them, and returns what happened. What people have
+    claimed counts after the policy's rules.
 
     ``today`` is the day in UTC, as charges are dated; it decides which days are complete. With ``since``
     only billing periods that have a charge on or after that day are replaced. A billing period that
@@ -53,8 +55,10 @@ def ingest(
     periods: list[PeriodReport] = []
     quarantine: list[QuarantineReport] = []
     kept: list[KeptPeriod] = []
+    with database.read() as connection:
+        claims = claim_rules(connection)
     for bill in policy.bills:
-        reading = Reading(loaded, database, bill, today, since, tell)
+        reading = Reading(loaded, database, bill, today, since, tell, claims)
         with local_engine() as local:
             reading.run(local)
         bills.append(reading.report)

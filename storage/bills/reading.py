@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from guardrails.policy.bills import Bill
+from guardrails.shadow import Claimed
 from storage.bills.broken import add_broken_lines, refuse_swallowed_lines
 from storage.bills.charges import readable
 from storage.bills.completeness import complete_through
@@ -51,9 +52,11 @@ class Reading:
         today: date,
         since: date | None,
         tell: Progress,
+        claims: tuple[Claimed, ...] = (),
     ) -> None:
         self.loaded, self.policy, self.database = loaded, loaded.policy, database
         self.bill, self.today, self.since, self.tell = bill, today, since, tell
+        self.claims = claims
         self.now = datetime.now(UTC)
         self.notes: list[str] = []
         self.periods: list[PeriodReport] = []
@@ -96,7 +99,7 @@ class Reading:
         import duckdb
 
         try:
-            roll_up(local, source, self.bill, self.policy)
+            roll_up(local, source, self.bill, self.policy, self.claims)
         except duckdb.InvalidInputException:
             # A line with a wrong number of fields, or a quote that is not closed. Only bills with
             # such lines are read again without them, and then line by line to keep them.
@@ -110,7 +113,7 @@ class Reading:
 
     def _roll_up(self, local: Any, source: Source) -> None:
         try:
-            roll_up(local, source, self.bill, self.policy)
+            roll_up(local, source, self.bill, self.policy, self.claims)
         except BillError:
             raise
         except Exception as error:

@@ -2,10 +2,12 @@
 
 # ruff: noqa: S608 – SQL is made of our own names; what comes from outside is quoted or bound.
 
+from collections.abc import Sequence
 from typing import Any
 
 from guardrails.policy.bills import Bill
 from guardrails.policy.model import Policy
+from guardrails.shadow import Claimed
 from storage.bills.allocation import PLACE, allocate
 from storage.bills.charges import NOT_KIND, condense, currency_code, readable
 from storage.bills.conditions import every_condition, tested_columns, tested_patterns, tested_tags
@@ -28,7 +30,9 @@ CHARGES, KINDS, TAGS, PLACES, FACTS = (
 )
 
 
-def roll_up(local: Any, source: Source, bill: Bill, policy: Policy) -> None:
+def roll_up(
+    local: Any, source: Source, bill: Bill, policy: Policy, claims: Sequence[Claimed] = ()
+) -> None:
     """Reads the source once and leaves the rollup in ``local`` (DuckDB).
 
     :data:`FACTS`: ``period``, ``day``, ``hour``, ``currency``, ``place``, ``cost`` (exact),
@@ -50,7 +54,7 @@ def roll_up(local: Any, source: Source, bill: Bill, policy: Policy) -> None:
     kinds = kinds.mutate(**{c: cleaned(kinds[c]) for c in texts if c != "tags"})
     _keep(local, KINDS, kinds)
     places = read_tags(local, KINDS, wanted_keys(policy.tags, tag_keys), TAGS)
-    _keep(local, PLACES, allocate(local.table(TAGS), bill, policy, places))
+    _keep(local, PLACES, allocate(local.table(TAGS), bill, policy, places, claims))
     _number_places(local)
     _keep(local, FACTS, _facts(charges, local.table(PLACES), bill))
 

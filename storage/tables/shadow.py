@@ -18,8 +18,9 @@ class ShadowQuestion(SQLModel, table=True):
     id: str = Field(primary_key=True)
     account: str
     service: str
-    state: str = Field(default="asked", description="asked, claimed, not-ai")
+    state: str = Field(default="asked", description="asked, claimed, not-ai, ended, withdrawn")
     version: int = 1
+    times: int = Field(default=1, description="how often it was asked; each time has its message")
     cost_micros: int = Field(sa_column=Column(BigInteger, nullable=False))
     currency: str
     first_day: date
@@ -46,6 +47,7 @@ class Claim(SQLModel, table=True):
         sa_column=Column(JSON, nullable=False), description="dimension → value; empty: not AI"
     )
     not_ai: bool = False
+    note: str = ""
     person: str
     name: str
     at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,1 @@
+"""Shadow spend: whose AI spend is it that nobody has claimed? Asked kindly, and kept as a claim."""
