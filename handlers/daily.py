@@ -21,6 +21,7 @@ from handlers.redlines.look import sandboxes_to_look_at
 from handlers.sandboxes.daily import look_at as look_at_sandbox
 from handlers.shadow.look import look_at_shadow
 from handlers.turn import Places, Turn
+from storage import gates
 from storage.bills.ingest import ingest
 from storage.bills.report import IngestReport
 from storage.database import Database
@@ -98,7 +99,7 @@ def look_at_sandboxes(
         return Turn(connection, loaded, clock(), places)
 
     with database.read() as connection:
-        every = sandboxes_to_look_at(turn(connection))
+        every = sorted({*sandboxes_to_look_at(turn(connection)), *gates.with_open(connection)})
     done = 0
     for sandbox_id in every:
         for look in (look_at_sandbox, look_at_redlines, look_at_gate):

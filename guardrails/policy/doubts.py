@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from guardrails.ladder import Agreement, slots, waits_for, who_decides
 from guardrails.policy.bills import Dimension
+from guardrails.policy.gates import doubtful as unpassable
 from guardrails.policy.ladder import Rung
 from guardrails.policy.sandboxes import Prices, Sandboxes
 from guardrails.runbooks import Event
@@ -25,6 +26,10 @@ def doubts(policy: "Policy") -> Iterator[str]:
     yield from _unknown_metrics(policy)
     yield from _unknown_owners(policy)
     yield from _bare_zones(policy.sandboxes)
+    yield from unpassable(policy.gates, policy.staffed())
+    for team in policy.maturity.override if policy.teams else ():
+        if team not in policy.teams:
+            yield f"maturity.override names the team {team}, which teams has not{did_you_mean(team, policy.teams)}"
 
 
 def without_runbook(policy: "Policy", events: Collection[Event]) -> Iterator[str]:

@@ -270,7 +270,9 @@ async def a_pilot(play: Play) -> None:
         Estimate="4,000",
     )
     days = date(2026, 12, 1)
-    play.spends("answers-pilot", days, [110.0] * 10, answer_score=0.88, successful_outputs=2600)
+    play.spends(
+        "answers-pilot", days, [110.0] * 10, answer_score=0.88, successful_outputs=2900, revenue=900
+    )
     await play.morning(date(2026, 12, 10))
     await play.sit("vision-lead", ASSISTANT)
     await play.open_thread("Sandbox answers-pilot")

@@ -1,0 +1,1 @@
+"""Gates: evidence is read every day; promotions, and lower budgets, are proposed, signed and decided."""
