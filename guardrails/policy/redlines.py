@@ -78,6 +78,12 @@ class Redlines(Section):
     never_stop: tuple[Stage, ...] = Field(
         default=("production",), description="stages that are nudged and warned only"
     )
+    stale_days: int = Field(
+        default=2,
+        ge=0,
+        le=30,
+        description="a bill or metric that is later than usual by more days than these is not acted on",
+    )
 
     def wrong(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """What is wrong between the lines: (path of keys, sentence)."""
