@@ -57,12 +57,22 @@ def limit_on(entries: Iterable[Entry], day: date) -> Decimal:
 
 @dataclass(frozen=True)
 class Standing:
-    """A budget in its period, with what its course says. Money in the workspace's currency."""
+    """A budget in its period, with what its course says. Money in the workspace's currency.
+
+    ``limit`` is that of today; ``ends`` is what of it no longer counts on the period's last day: grants for a
+    shorter time.
+    """
 
     budget: Budget
     span: Span
     limit: Decimal
     burn: Burn
+    ends: Decimal = Decimal(0)
+
+    @property
+    def limit_at_end(self) -> Decimal:
+        """What counts on the period's last day, with which the forecast of that day has to be compared."""
+        return self.limit - self.ends
 
     @property
     def spent_share(self) -> Decimal:
@@ -71,23 +81,27 @@ class Standing:
 
     @property
     def forecast_share(self) -> Decimal:
-        """Of the limit, at the period's end."""
-        return self.burn.forecast / self.limit if self.limit > 0 else Decimal(0)
+        """Of the limit of then, at the period's end."""
+        return self.burn.forecast / self.limit_at_end if self.limit_at_end > 0 else Decimal(0)
 
     @property
     def over(self) -> Decimal:
-        """How much the limit is, or will be, exceeded; nothing below zero."""
+        """How much the limit of today is, or will be, exceeded; nothing below zero.
+
+        A grant that ends before the period does counts until then: what was granted is not asked for again on
+        the same day, but on the day after it has ended.
+        """
         return max(self.burn.spent, self.burn.forecast) - self.limit if self.is_over else Decimal(0)
 
     @property
     def is_over(self) -> bool:
-        """Whether what is spent, or what the forecast says, is more than the limit."""
+        """Whether what is spent, or what the forecast says, is more than the limit of today."""
         return max(self.burn.spent, self.burn.forecast) > self.limit
 
     @property
     def room(self) -> Decimal:
-        """What the forecast leaves of the limit; below zero when it does not suffice."""
-        return self.limit - self.burn.forecast
+        """What the forecast leaves of the limit of then; below zero when it does not suffice."""
+        return self.limit_at_end - self.burn.forecast
 
 
 def applies(scope: Scope, allocation: Mapping[Dimension, str]) -> bool:

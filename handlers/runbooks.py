@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from guardrails.policy.alerts import SIGNALS
 from guardrails.policy.model import Policy
@@ -39,6 +39,27 @@ from storage.runbooks import ShownRow, TickRow
 OFFERED = 5
 MOST_MENTIONED = 3
 ROLE_WORDS = {"finops": "FinOps owner", "product": "product owner", "finance": "finance partner"}
+
+
+Over = Callable[[Turn, str], bool]
+_over: dict[str, Over] = {}
+
+
+def ends(kind: str) -> Callable[[Over], Over]:
+    """Registers what says whether a subject of a kind (what stands before the colon) is over: nothing is ticked
+    there any more."""
+
+    def keep(function: Over) -> Over:
+        _over[kind] = function
+        return function
+
+    return keep
+
+
+def close_runbooks(turn: Turn, root: str) -> None:
+    """Takes the menus from the checklists under a message whose subject is over."""
+    for row in runbooks.shown_under(turn.connection, root):
+        turn.edit(row.key, _message(turn, row))
 
 
 def post_runbook(
@@ -204,6 +225,10 @@ def _read(turn: Turn, it: Interaction) -> tuple[ShownRow, Runbook | None, Sequen
     if row is None:
         raise NotFound("This checklist is no longer known here. Nothing was changed.")
     runbooks.shown_of(turn.connection, row.subject, row.event)  # locks
+    if _is_over(turn, row):
+        raise AlreadyDecided(
+            "What this checklist is for is decided, so nothing is ticked here any more."
+        )
     ticks = runbooks.ticks(turn.connection, row.subject, row.event)
     return row, turn.loaded.runbooks.get(row.event), ticks
 
@@ -236,7 +261,13 @@ def _done_already(it: Interaction, by: TickRow) -> AlreadyDecided:
 def _message(turn: Turn, row: ShownRow) -> Message:
     people = tuple(Mention(person=person, name=name) for person, name in row.people)
     ticks = runbooks.ticks(turn.connection, row.subject, row.event)
-    return runbook_message(turn.loaded.runbooks.get(row.event), ticks, people, row.id)
+    shown_id = "" if _is_over(turn, row) else row.id
+    return runbook_message(turn.loaded.runbooks.get(row.event), ticks, people, shown_id)
+
+
+def _is_over(turn: Turn, row: ShownRow) -> bool:
+    over = _over.get(row.subject.partition(":")[0])
+    return over is not None and over(turn, row.subject)
 
 
 def _step(step: str, by: TickRow | None) -> Text:

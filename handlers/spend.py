@@ -15,7 +15,6 @@ from handlers.budgets import message as budget_words
 from handlers.budgets.standing import find_budget, history, inside, standing, standings
 from handlers.conversation import (
     Block,
-    Button,
     Code,
     Controls,
     Fact,
@@ -108,6 +107,7 @@ def show_unclaimed(turn: Turn, it: Interaction) -> Private:
     ]
     if len(found) > SHOWN:
         blocks.append(Small(text=text(f"and {len(found) - SHOWN} more")))
+    blocks.append(Small(text=text("What people have claimed: ", Code(text="/spend claims"))))
     return Private(message=Message(summary=title, blocks=tuple(blocks)))
 
 
@@ -244,7 +244,7 @@ def _of_budget(turn: Turn, budget: Budget, *, other_period: bool) -> Message:
     if s is None:
         return _nothing(turn, Period(turn.today - timedelta(days=1), turn.today))
     title = f"Budget {budget.name}: {budget_words.line(s, turn.policy.workspace.currency)}"
-    ask = Button(label="Ask for more…", action="overrun.ask", subject=budget.name, opens_form=True)
+    ask = budget_words.ask_button(budget)
     through = s.burn.through or s.span.first
     blocks: list[Block] = [
         Heading(text=f"Budget {budget.name}"),

@@ -23,6 +23,25 @@ _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 
 
+class NoRate(LookupError):
+    """Money of a currency that the policy has no rate for: it cannot be counted. The sentence says what to do."""
+
+
+def in_workspace(policy: Policy, micros: int, currency: str, what: str) -> Decimal:
+    """Stored money in the workspace's currency, to the millionth; an empty currency is the workspace's.
+
+    Raises NoRate with a sentence about ``what`` it is of.
+    """
+    try:
+        factor = rate(policy, currency or policy.workspace.currency)
+    except LookupError:
+        raise NoRate(
+            f"{what} counts money in {currency}, and workspace.rates in the policy has no rate for {currency}: "
+            "add one, so that it can be counted."
+        ) from None
+    return (Decimal(int(micros)) / MICROS * factor).quantize(Decimal(1) / MICROS)
+
+
 def move(
     connection: Connection,
     *,
@@ -47,6 +66,7 @@ def move(
             key=key,
             kind=kind,
             amount_micros=amount.micros,
+            currency=amount.currency,
             until=until,
             actor=actor,
             reason=reason,
@@ -59,24 +79,45 @@ def move(
     return added is not None
 
 
-def ledger(connection: Connection, budget: str, period: str) -> list[Entry]:
-    """The entries of a budget's period, in the order in which they came."""
+def ledger(connection: Connection, policy: Policy, budget: str, period: str) -> list[Entry]:
+    """The entries of a budget's period in the workspace's currency, in the order in which they came.
+
+    Raises NoRate for an entry of another currency, from before the workspace's changed, without a rate.
+    """
     rows = connection.execute(
-        select(_entries.c.kind, _entries.c.amount_micros, _entries.c.until)
+        select(_entries.c.kind, _entries.c.amount_micros, _entries.c.currency, _entries.c.until)
         .where(_entries.c.budget == budget, _entries.c.period == period)
         .order_by(_entries.c.id)
     )
-    return [Entry(r.kind, Decimal(int(r.amount_micros)) / MICROS, r.until) for r in rows]
+    what = f"The ledger of {budget} for {period}"
+    return [
+        Entry(r.kind, in_workspace(policy, r.amount_micros, r.currency, what), r.until)
+        for r in rows
+    ]
 
 
-def granted_since(connection: Connection, budget: str, since: datetime) -> Decimal:
-    """What a budget was granted beyond its limit since then, by people or as a bridge."""
-    total = connection.execute(
-        select(func.coalesce(func.sum(_entries.c.amount_micros), 0))
+def bridged(connection: Connection, budget: str, period: str) -> bool:
+    """Whether a bridge was granted in a budget's period."""
+    found = connection.execute(
+        select(_entries.c.id)
+        .where(_entries.c.budget == budget, _entries.c.period == period)
+        .where(_entries.c.kind == "bridge")
+        .limit(1)
+    ).first()
+    return found is not None
+
+
+def granted_since(connection: Connection, policy: Policy, budget: str, since: datetime) -> Decimal:
+    """What a budget was granted beyond its limit since then, by people or as a bridge; in the workspace's
+    currency. Raises NoRate."""
+    rows = connection.execute(
+        select(_entries.c.currency, func.sum(_entries.c.amount_micros).label("micros"))
         .where(_entries.c.budget == budget, _entries.c.at >= since)
         .where(_entries.c.kind.in_(GRANTS))
-    ).scalar_one()
-    return Decimal(int(total)) / MICROS
+        .group_by(_entries.c.currency)
+    )
+    what = f"The ledger of {budget}"
+    return sum((in_workspace(policy, r.micros, r.currency, what) for r in rows), Decimal(0))
 
 
 def told(
@@ -180,3 +221,11 @@ def mean_of(
         query = query.where(_metrics.c[dimension] == value)
     found = connection.execute(query).scalar()
     return None if found is None else float(found)
+
+
+def currencies(connection: Connection) -> set[str]:
+    """The currencies in which entries of ledgers are kept."""
+    found = connection.execute(
+        select(_entries.c.currency).where(_entries.c.currency != "").distinct()
+    )
+    return set(found.scalars())

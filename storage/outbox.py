@@ -77,11 +77,17 @@ def enqueue(
     connection.execute(_ADD, values)
 
 
-def posted_places(connection: Connection, key: str) -> list[tuple[str, dict[str, Any]]]:
-    """Where the message ``key`` was posted or will be: (message key, place) a surface and channel."""
+def posted_places(
+    connection: Connection, key: str, *, dead: bool = False
+) -> list[tuple[str, dict[str, Any]]]:
+    """Where the message ``key`` was posted or will be: (message key, place) a surface and channel.
+
+    ``dead``: also where it could not be delivered.
+    """
+    left_out = () if dead else ("dead", "skipped")
     rows = connection.execute(
         select(_outbox.c.message_key, _outbox.c.place)
-        .where(_outbox.c.kind == "post", _outbox.c.state.not_in(("dead", "skipped")))
+        .where(_outbox.c.kind == "post", _outbox.c.state.not_in(left_out))
         .where(_outbox.c.key == key)
         .order_by(_outbox.c.id)
     )

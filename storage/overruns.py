@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.ladder import Agreement
@@ -27,14 +27,16 @@ def get(connection: Connection, overrun_id: str, *, lock: bool = False) -> Overr
     return connection.execute(query.with_for_update() if lock else query).first()
 
 
-def waiting_of(connection: Connection, budget: str, period: str) -> OverrunRow | None:
-    """The overrun of a budget's period that waits for a decision, locked."""
-    return connection.execute(
+def waiting_of(
+    connection: Connection, budget: str, period: str, *, lock: bool = True
+) -> OverrunRow | None:
+    """The overrun of a budget's period that waits for a decision, locked unless asked otherwise."""
+    query = (
         select(_overruns)
         .where(_overruns.c.budget == budget, _overruns.c.period == period)
         .where(_overruns.c.state.in_(WAITING))
-        .with_for_update()
-    ).first()
+    )
+    return connection.execute(query.with_for_update() if lock else query).first()
 
 
 def last_of(connection: Connection, budget: str, period: str) -> OverrunRow | None:
@@ -69,6 +71,33 @@ def times(connection: Connection, budget: str, rung: str, since: datetime) -> in
     )
 
 
+def times_of_person(
+    connection: Connection, person: str, kind: str, rung: str, since: datetime
+) -> int:
+    """How often somebody was granted something of a kind on a rung since then."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .where(_overruns.c.asked_by == person, _overruns.c.kind == kind)
+            .where(_overruns.c.rung_name == rung)
+            .where(_overruns.c.state == "granted", _overruns.c.decided_at >= since)
+        ).scalar_one()
+    )
+
+
+def granted_to(
+    connection: Connection, person: str, kind: str, since: datetime
+) -> list[tuple[str, int]]:
+    """What somebody was granted for what they asked of a kind since then: (currency, millionths) a currency."""
+    rows = connection.execute(
+        select(_overruns.c.currency, func.sum(_overruns.c.granted_micros).label("micros"))
+        .where(_overruns.c.asked_by == person, _overruns.c.kind == kind)
+        .where(_overruns.c.decided_at >= since, _overruns.c.granted_micros != 0)
+        .group_by(_overruns.c.currency)
+    )
+    return [(r.currency, int(r.micros)) for r in rows]
+
+
 def add(connection: Connection, **values: Any) -> bool:
     """Records a new overrun. False: the budget's period has one that waits."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -98,16 +127,14 @@ def agree(
     roles: Sequence[str],
     now: datetime,
 ) -> None:
-    """Records that someone agrees to the amount as it is now."""
+    """Records that someone agrees to the amount as it is now. Who agreed before, with roles that no longer count,
+    agrees with those of now."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    said = {"name": name, "roles": sorted(roles), "at": now}
     connection.execute(
-        insert(_agreements).values(
-            overrun_id=row.id,
-            revision=row.revision,
-            person=person,
-            name=name,
-            roles=sorted(roles),
-            at=now,
-        )
+        make(_agreements)
+        .values(overrun_id=row.id, revision=row.revision, person=person, **said)
+        .on_conflict_do_update(index_elements=["overrun_id", "revision", "person"], set_=said)
     )
 
 

@@ -27,7 +27,8 @@ class AtMost(Section):
 
 
 class Rung(Section):
-    """One step. ``any_of``: one of the roles suffices; ``all_of``: each of them must agree."""
+    """One step. ``any_of``: one of the roles suffices; ``all_of``: each of them must agree. ``also``: these must
+    agree besides, each by a person of their own."""
 
     name: Name
     up_to: Decimal | None = Field(
@@ -39,6 +40,9 @@ class Rung(Section):
     when: RungWhen = RungWhen()
     any_of: tuple[Role, ...] = ()
     all_of: tuple[Role, ...] = ()
+    also: tuple[Role, ...] = Field(
+        default=(), description="must agree too, each by another person than any_of or all_of"
+    )
     self_approval: bool = Field(
         default=False, description="whether who asked, or owns the budget, may decide it"
     )
@@ -50,14 +54,15 @@ class Rung(Section):
     def _roles(self) -> "Rung":
         if bool(self.any_of) == bool(self.all_of):
             raise ValueError("must have either any_of or all_of")
-        if len(set(self.roles)) != len(self.roles):
-            raise ValueError("must name a role once; each role is one person")
+        for named in (self.any_of, (*self.all_of, *self.also)):
+            if len(set(named)) != len(named):
+                raise ValueError("must name a role once; each role is one person")
         return self
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """The roles that decide on this rung."""
-        return self.any_of or self.all_of
+        """The roles whose word counts on this rung."""
+        return tuple(dict.fromkeys((*self.any_of, *self.all_of, *self.also)))
 
     @property
     def open_ended(self) -> bool:
@@ -116,6 +121,10 @@ class Ladder(Section):
         ge=0,
         le=50,
         description="of the limit: what is beyond it by less is told, and nobody has to decide",
+    )
+    own_team: tuple[Role, ...] = Field(
+        default=(),
+        description="these roles count only for people of the team whose money it is: people[].team, teams[].lead",
     )
     silence: Silence = Silence()
     review_cut_off: LocalTime = Field(

@@ -1,5 +1,6 @@
 """The daily look at every budget: its ledger follows the policy, people hear of shares, overruns begin."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,16 +8,21 @@ from decimal import Decimal
 from guardrails.budgets import Crossed, Span, Standing, crossed, limit_on, span_of
 from guardrails.money import MICROS, Money
 from guardrails.policy.budgets import Budget
+from guardrails.sandboxes.budget import is_sandbox
 from handlers.alerts.message import mention_of
 from handlers.budgets.message import nudge_message, said_share
 from handlers.budgets.standing import channel_of, standing, worth
 from handlers.conversation import Mention
 from handlers.overruns.begin import begin_or_follow
 from handlers.overruns.ending import BUDGETS, end_if_gone
+from handlers.overruns.follow import follow_ladder
+from handlers.overruns.placing import Uncounted
 from handlers.runbooks import post_runbook
 from handlers.turn import Turn
 from storage import budgets, overruns
+from storage.budgets import NoRate
 
+log = logging.getLogger(__name__)
 LATE = 90  # percent of a budget, from which on its runbook comes with the nudge
 
 
@@ -38,14 +44,32 @@ def look(turn: Turn) -> Looked:
 
 
 def end_what_is_gone(turn: Turn) -> None:
-    """Ends what waits although its time or its budget is over."""
+    """Ends what waits although its time or its budget is over. Requests for sandboxes, which no budget's look
+    follows, come to the rung of now."""
     # All locks before the first audit entry, whose lock everybody wants: a click has its overrun and waits for it.
     for row in overruns.waiting(turn.connection, lock=True):
-        end_if_gone(turn, row)
+        if end_if_gone(turn, row) or row.kind != "sandbox":
+            continue
+        try:
+            follow_ladder(turn, row)
+        except Uncounted as error:
+            log.error("the request for %s stays where it is: %s", row.budget, error)
 
 
 def look_at(turn: Turn, budget: Budget) -> Looked:
-    """Brings one budget in line: a transaction of its own, so that clicks need not wait for all of them."""
+    """Brings one budget in line: a transaction of its own, so that clicks need not wait for all of them.
+
+    One whose ledger cannot be counted, for want of a rate, is left out and the log says so: no number is better
+    than a wrong one.
+    """
+    try:
+        return _look_at(turn, budget)
+    except (NoRate, Uncounted) as error:
+        log.error("the budget %s is left out: %s", budget.name, error)
+        return Looked()
+
+
+def _look_at(turn: Turn, budget: Budget) -> Looked:
     span = span_of(budget, turn.today)
     if span is None:
         return Looked()
@@ -60,9 +84,11 @@ def look_at(turn: Turn, budget: Budget) -> Looked:
 
 def follow_policy(turn: Turn, budget: Budget, span: Span) -> None:
     """The first entry of a period, and a correction when the policy has another limit since."""
+    if is_sandbox(budget):
+        return  # its limit is its ledger alone
     currency = turn.policy.workspace.currency
     wanted = worth(turn, budget, budget.limit or Decimal(0)).quantize(Decimal(1) / MICROS)
-    entries = budgets.ledger(turn.connection, budget.name, span.key)
+    entries = budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
     kept = limit_on((e for e in entries if e.kind in ("set", "correction")), span.first)
     if kept == wanted:
         return

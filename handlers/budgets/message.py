@@ -7,7 +7,9 @@ from guardrails.alerts import words
 from guardrails.budgets import Crossed, Standing, checkpoint
 from guardrails.burn import Spent
 from guardrails.money import Money
+from guardrails.policy.budgets import Budget
 from guardrails.policy.model import Policy
+from guardrails.sandboxes.budget import is_sandbox
 from handlers.conversation import (
     Band,
     Block,
@@ -29,7 +31,7 @@ def facts(policy: Policy, s: Standing, today: date) -> Facts:
     """Spent, forecast, runway, checkpoint, and what the last change did."""
     currency = policy.workspace.currency
     said = [
-        Fact(label="Budget", value=text(f"{money(s.limit, currency)} for {period(s)}")),
+        Fact(label="Budget", value=text(limit(s, currency))),
         Fact(label="Spent", value=text(spent(s, currency))),
         Fact(label="Forecast", value=text(forecast(s, currency))),
         Fact(label="A day now", value=text(money(s.burn.rate, currency))),
@@ -59,16 +61,21 @@ def nudge_message(
         blocks.append(Paragraph(text=text("For ", *_listed(people), ".")))
     blocks.append(facts(policy, s, today))
     blocks.append(Small(text=text(f"The budget is of {s.budget.scope}.")))
-    ask = Button(
-        label="Ask for more…", action="overrun.ask", subject=s.budget.name, opens_form=True
-    )
-    blocks.append(Controls(controls=(ask,)))
+    blocks.append(Controls(controls=(ask_button(s.budget),)))
     tone: Tone = "neutral" if reached.nudge.at < 75 else "warning"
     return Message(
         summary=f"{title}. {runway(s)}",
         blocks=tuple(blocks),
         tone="critical" if reached.nudge.at >= 100 else tone,
     )
+
+
+def ask_button(budget: Budget) -> Button:
+    """Asks for more than a budget has; for a sandbox's, to extend the sandbox."""
+    action, label = (
+        ("sandbox.more", "Extend…") if is_sandbox(budget) else ("overrun.ask", "Ask for more…")
+    )
+    return Button(label=label, action=action, subject=budget.name, opens_form=True)
 
 
 def said_share(s: Standing, reached: Crossed) -> str:
@@ -99,7 +106,7 @@ def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
         title=f"Burn of {s.budget.name}",
         alt=(
             f"Spend of {s.budget.name} in {period(s)}: {spent(s, currency)}; "
-            f"forecast {forecast(s, currency)}; budget {money(s.limit, currency)}."
+            f"forecast {forecast(s, currency)}; budget {exactly(s.limit, currency)}."
         ),
         unit=f"{currency} so far",
         days=(*days, *(p[0] for p in ahead)),
@@ -116,9 +123,17 @@ def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
 def line(s: Standing, currency: str) -> str:
     """A budget in a line: ``$7,600 of $10,000 (76 %) for November 2026, forecast 112 %. It ends on …``."""
     return (
-        f"{money(s.burn.spent, currency)} of {money(s.limit, currency)} ({share(s.spent_share)}) "
+        f"{money(s.burn.spent, currency)} of {exactly(s.limit, currency)} ({share(s.spent_share)}) "
         f"for {period(s)}, forecast {share(s.forecast_share)}. {runway(s)}"
     )
+
+
+def limit(s: Standing, currency: str) -> str:
+    """``$3,000 for November 2026``, and what is left of it at the end when a grant ends before."""
+    said = f"{exactly(s.limit, currency)} for {period(s)}"
+    if not s.ends:
+        return said
+    return f"{said}; {exactly(s.limit_at_end, currency)} on its last day, as a grant ends before"
 
 
 def spent(s: Standing, currency: str) -> str:
@@ -131,8 +146,9 @@ def forecast(s: Standing, currency: str) -> str:
     b = s.burn
     if b.through is not None and b.through >= s.span.last:
         return f"{money(b.forecast, currency)}, the period is over"
+    of = f" of {exactly(s.limit_at_end, currency)}" if s.ends else ""
     return (
-        f"{money(b.forecast, currency)} ({share(s.forecast_share)}), "
+        f"{money(b.forecast, currency)} ({share(s.forecast_share)}{of}), "
         f"{money(b.lower, currency)} to {money(b.upper, currency)}"
     )
 
@@ -165,6 +181,12 @@ def share(value: Decimal) -> str:
 def money(amount: Decimal, currency: str) -> str:
     """``$7,600``."""
     return str(Money(amount, currency))
+
+
+def exactly(amount: Decimal, currency: str) -> str:
+    """What was decided, to the cent where it has cents: ``$250``, ``$250.40``."""
+    found = Money(amount, currency).rounded()
+    return str(found) if found.amount == found.amount.to_integral_value() else found.exact()
 
 
 def _listed(people: tuple[Mention, ...]) -> list[Mention | str]:

@@ -1,5 +1,6 @@
 """Where budgets stand now: ledger, spend and course, each read once."""
 
+import logging
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -9,33 +10,59 @@ from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
 from handlers.turn import Turn
-from storage import budgets
+from storage import budgets, sandboxes
+from storage.budgets import NoRate
 from storage.spend import rate
 
+log = logging.getLogger(__name__)
 HISTORY = timedelta(days=180)
 FOUR_WEEKS = timedelta(days=28)
 CENT = Decimal("0.01")
 
 
 def standing(turn: Turn, budget: Budget) -> Standing | None:
-    """Where a budget stands in its period of today; None outside its term, before the first bill, or while a
-    limit per unit has no units to go by."""
+    """Where a budget stands in its period of today; None outside its term, before the first bill, while a limit
+    per unit has no units to go by, or while its ledger cannot be counted (the log says why)."""
     span = span_of(budget, turn.today)
     through = last_day(turn)
     if span is None or through is None:
         return None
-    base = base_of(turn, budget, span)
+    try:
+        base = base_of(turn, budget, span)
+    except NoRate as error:
+        log.error("the budget %s is left out: %s", budget.name, error)
+        return None
     if base is None:
         return None
-    entries = budgets.ledger(turn.connection, budget.name, span.key)
-    limit = base + limit_on((e for e in entries if e.kind in GRANTS), turn.today)
+    entries = budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
+    grants = [e for e in entries if e.kind in GRANTS]
+    limit = base + limit_on(grants, turn.today)
+    ends = limit_on(grants, turn.today) - limit_on(grants, span.last)
     spent = history(turn, budget, span, through)
-    return Standing(budget, span, limit, burn(spent, span.first, span.last, limit, turn.today))
+    course = burn(spent, span.first, span.last, limit, turn.today)
+    return Standing(budget, span, limit, course, ends)
+
+
+def uncounted(turn: Turn, budget: Budget) -> str:
+    """Why a budget's ledger cannot be counted, a sentence; empty when it can."""
+    span = span_of(budget, turn.today)
+    if span is not None:
+        try:
+            budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
+        except NoRate as error:
+            return str(error)
+    return ""
+
+
+def budgets_of(turn: Turn) -> list[Budget]:
+    """The policy's budgets, and those of the sandboxes that live."""
+    living = sandboxes.living(turn.connection)
+    return [*turn.policy.budgets, *map(sandboxes.budget, living)]
 
 
 def standings(turn: Turn) -> list[Standing]:
     """All budgets that have a period today."""
-    return [s for b in turn.policy.budgets if (s := standing(turn, b)) is not None]
+    return [s for b in budgets_of(turn) if (s := standing(turn, b)) is not None]
 
 
 def inside(turn: Turn, dimension: Dimension, value: str) -> list[Standing]:
@@ -44,14 +71,15 @@ def inside(turn: Turn, dimension: Dimension, value: str) -> list[Standing]:
     mine = budgets.allocation_of(turn.connection, {dimension: value}, period)
     return [
         s
-        for b in turn.policy.budgets
+        for b in budgets_of(turn)
         if applies(b.scope, mine) and (s := standing(turn, b)) is not None
     ]
 
 
 def find_budget(turn: Turn, name: str) -> Budget | None:
-    """The policy's budget of that name."""
-    return next((b for b in turn.policy.budgets if b.name == name), None)
+    """The policy's budget of that name, or a sandbox's."""
+    mine = next((b for b in turn.policy.budgets if b.name == name), None)
+    return mine or sandboxes.find_budget(turn.connection, name)
 
 
 def history(turn: Turn, budget: Budget, span: Span, through: date) -> Spent:
@@ -75,7 +103,9 @@ def base_of(turn: Turn, budget: Budget, span: Span) -> Decimal | None:
     Until the first look of a period has written the ledger, the policy's limit stands for it.
     """
     entries = [
-        e for e in budgets.ledger(turn.connection, budget.name, span.key) if e.kind not in GRANTS
+        e
+        for e in budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
+        if e.kind not in GRANTS
     ]
     kept = limit_on(entries, turn.today)
     if budget.limit is not None and not any(e.kind == "set" for e in entries):

@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from guardrails.ladder import who_decides
+from guardrails.sandboxes.budget import is_sandbox
 from guardrails.suggest import did_you_mean
-from handlers.budgets.standing import find_budget, standing
+from handlers.budgets.standing import find_budget, standing, uncounted
 from handlers.conversation import (
     ChoiceField,
     DateField,
@@ -19,7 +19,8 @@ from handlers.conversation import (
 )
 from handlers.overruns.begin import begin
 from handlers.overruns.decide import LONGEST, read_amount
-from handlers.overruns.message import rung_of
+from handlers.overruns.deciders import decided_by
+from handlers.overruns.message import money_of
 from handlers.refusals import FieldsRefused, NotFound, Stale
 from handlers.router import command, press, submission
 from handlers.turn import Turn
@@ -53,9 +54,16 @@ def ask(turn: Turn, it: Interaction) -> Done:
     budget = find_budget(turn, name)
     if budget is None:
         raise FieldsRefused({"budget": "Choose a budget from the list."})
+    if is_sandbox(budget):
+        raise Stale(
+            "More for a sandbox is asked for with Extend, on its card or by /sandbox extend."
+        )
     s = standing(turn, budget)
     if s is None:
-        raise Stale(f"The budget {name} has no period now, or no bill has been read yet.")
+        raise Stale(
+            uncounted(turn, budget)
+            or f"The budget {name} has no period now, or no bill has been read yet."
+        )
     errors: dict[str, str] = {}
     try:
         amount = read_amount(it.inputs.get("amount", ""), turn.policy.workspace.currency)
@@ -88,8 +96,10 @@ def ask(turn: Turn, it: Interaction) -> Done:
     )
     if row is None:
         raise _waits(turn, name, s.span.key)
-    decides = who_decides(rung_of(turn.policy, row))
-    return Done(note=f"Asked for {amount}. It is decided by {decides}; see #{row.channel}.")
+    decides = decided_by(turn.policy, row)
+    return Done(
+        note=f"Asked for {money_of(turn.policy, row)}. It is decided by {decides}; see #{row.channel}."
+    )
 
 
 def _form(turn: Turn, name: str) -> OpenForm:
@@ -105,6 +115,10 @@ def _form(turn: Turn, name: str) -> OpenForm:
         budget = find_budget(turn, name)
         if budget is None:
             raise NotFound(f"No budget is called “{name}”{did_you_mean(name, known)}")
+        if is_sandbox(budget):
+            raise Stale(
+                "More for a sandbox is asked for with Extend, on its card or by /sandbox extend."
+            )
         s = standing(turn, budget)
         if s is not None:
             if overruns.waiting_of(turn.connection, name, s.span.key) is not None:

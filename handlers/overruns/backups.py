@@ -7,9 +7,9 @@ from typing import Any
 
 from guardrails.business_time import add_hours
 from guardrails.runbooks import Escalation, in_words
-from handlers.budgets.standing import find_budget
 from handlers.conversation import Mention
 from handlers.deadlines import due
+from handlers.overruns.deciders import team_of
 from handlers.overruns.ending import end_if_gone
 from handlers.overruns.placing import calendar
 from handlers.overruns.showing import tell
@@ -36,8 +36,7 @@ def ask_backup(turn: Turn, overrun_id: str, inputs: dict[str, Any]) -> None:
     if n >= len(path):
         return  # the runbook's path is shorter now
     step = path[n]
-    budget = find_budget(turn, row.budget)
-    team = (budget.scope.team if budget else None) or ""
+    team = team_of(turn.policy, row)
     people = [m for m in people_of(turn.policy, step.role, team) if m.person != row.asked_by]
     parts: list[str | Mention] = []
     for mention in people:

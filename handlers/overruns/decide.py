@@ -3,12 +3,23 @@
 from decimal import Decimal
 
 from guardrails.authority import may
-from guardrails.ladder import Placed, Verdict, approve, may_decline, who_decides
+from guardrails.ladder import Placed, Verdict, approve, may_decline
 from guardrails.money import MICROS, Money
-from handlers.budgets.standing import find_budget
+from guardrails.policy.ladder import Rung
+from guardrails.policy.people import Role
+from handlers.budgets.message import exactly
 from handlers.conversation import Done, Form, Interaction, OpenForm, TextField, text
+from handlers.overruns.deciders import (
+    agreed,
+    decided_by,
+    interested,
+    needed,
+    only,
+    roles_here,
+    step_of,
+)
 from handlers.overruns.ending import close, gone, grant
-from handlers.overruns.message import key_of, outcome, step_of
+from handlers.overruns.message import called, key_of, money_of, outcome
 from handlers.overruns.placing import case_of, placed
 from handlers.overruns.review import announce_review, call_review, show_case
 from handlers.overruns.showing import read, show, tell
@@ -33,14 +44,16 @@ def press_approve(turn: Turn, it: Interaction) -> Done:
 def press_less(turn: Turn, it: Interaction) -> OpenForm:
     """Opens the form: how much."""
     row = waiting_row(turn, it)
-    asked = Money.from_micros(row.amount_micros, turn.policy.workspace.currency)
+    asked = money_of(turn.policy, row)
     return OpenForm(
         form=Form(
             action="overrun.approve-less",
             subject=row.id,
             version=row.revision,
             title="Approve less",
-            intro=text(f"{asked} are asked for {row.budget}. Whoever decides that may grant less."),
+            intro=text(
+                f"{asked} are asked for {called(row)}. Whoever decides that may grant less."
+            ),
             fields=(
                 TextField(name="amount", label="How much", hint="such as 1,200", max_length=30),
                 TextField(name="why", label="Why", required=False, max_length=300),
@@ -59,7 +72,8 @@ def approve_less(turn: Turn, it: Interaction) -> Done:
     asked = Money(max(asked.amount, Decimal(row.facts.get("asked") or 0)), currency)
     amount = read_amount(it.inputs.get("amount", ""), currency)
     if amount > asked or (amount.amount == asked.amount and amount.micros == row.amount_micros):
-        sentence = f"Say less than the {asked} that are asked, or press Approve."
+        said = exactly(asked.amount, currency)
+        sentence = f"Say less than the {said} that are asked, or press Approve."
         raise FieldsRefused({"amount": sentence})
     return _agree(turn, it, row, amount.amount, it.inputs.get("why", "").strip()[:LONGEST])
 
@@ -83,6 +97,7 @@ def decline(turn: Turn, it: Interaction) -> Done:
 @press("overrun.halt", permission="overrun.halt")
 def press_halt(turn: Turn, it: Interaction) -> OpenForm:
     """Opens the form: why."""
+    _halts(waiting_row(turn, it))
     return _why_form(turn, it, "overrun.halt", "Halt the spend", "Halt")
 
 
@@ -90,6 +105,7 @@ def press_halt(turn: Turn, it: Interaction) -> OpenForm:
 def halt(turn: Turn, it: Interaction) -> Done:
     """Nothing is granted and the spend has to stop: the owner is told to stop it."""
     row = waiting_row(turn, it)
+    _halts(row)
     _close(turn, it, row, "halted", _why(it))
     return Done()
 
@@ -103,11 +119,18 @@ def ask_review(turn: Turn, it: Interaction) -> Done:
     rungs = turn.policy.ladder.rungs
     now = step_of(turn.policy, row)
     deciding = placed(turn, case_of(row), now).rung
-    if it.actor.roles.isdisjoint(deciding.roles) and who(it) not in _interested(turn, row):
-        raise NotAllowed(f"This is decided by {who_decides(deciding)}; they may call a review.")
+    if _roles(turn, it, row).isdisjoint(deciding.roles) and who(it) not in interested(turn, row):
+        decides = decided_by(turn.policy, row, deciding)
+        raise NotAllowed(f"This is decided by {decides}; they may call a review.")
     least = next((i for i, r in enumerate(rungs) if r.review and i >= now), len(rungs) - 1)
     where = placed(turn, case_of(row), least)
-    overruns.change(turn.connection, row, rung=where.index, rung_name=where.rung.name)
+    overruns.change(
+        turn.connection,
+        row,
+        rung=where.index,
+        rung_name=where.rung.name,
+        facts={**row.facts, "placed": f"{it.actor.name} asked for a joint review"},
+    )
     turn.audit(who(it), "overrun.review-asked", key_of(row.id), rung=where.rung.name)
     row = watch(turn, read(turn, row.id), where)
     if row.state != "review":  # the policy has no rung with a review
@@ -130,7 +153,7 @@ def waiting_row(turn: Turn, it: Interaction) -> OverrunRow:
     if row.state not in WAITING:
         raise AlreadyDecided(f"This was decided before: {outcome(turn.policy, row)}.")
     if row.revision != it.version:
-        amount = Money.from_micros(row.amount_micros, turn.policy.workspace.currency)
+        amount = money_of(turn.policy, row)
         raise Stale(f"The amount has changed to {amount}; look at the message again and decide.")
     found = gone(turn, row)
     if found is not None:
@@ -154,13 +177,17 @@ def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: s
     # Whoever decides the whole decides the part: else a rung below could close a large case with one cent.
     most = max(amount, Decimal(row.amount_micros) / MICROS)
     where = placed(turn, case_of(row, most), step_of(turn.policy, row))
-    before = overruns.agreements(turn.connection, row) if same else []
+    before = agreed(turn, row, where.rung) if same else []
     person = who(it)
     verdict = approve(
-        where.rung, person, it.actor.roles, _interested(turn, row), [a for a, _ in before]
+        where.rung,
+        person,
+        _roles(turn, it, row),
+        interested(turn, row),
+        [a for a, _ in before],
     )
     if verdict.kind == "refused":
-        _refuse(verdict)
+        _refuse(turn, row, where.rung, verdict)
     detail = {
         "amount": str(amount),
         "currency": turn.policy.workspace.currency,
@@ -171,7 +198,8 @@ def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: s
         detail["why"] = why
     if verdict.kind == "granted":
         turn.audit(person, "overrun.granted", key_of(row.id), verdict.reason, **detail)
-        signed = [name for a, name in before if where.rung.all_of and a.person != person]
+        alone = verdict.reason == "role-suffices"
+        signed = [name for a, name in before if not alone and a.person != person]
         names = " and ".join([*signed, it.actor.name])
         grant(turn, row, amount, actor=person, name=names, reason=why, rung=where.rung.name)
         return Done()
@@ -180,8 +208,8 @@ def _agree(turn: Turn, it: Interaction, row: OverrunRow, amount: Decimal, why: s
     overruns.agree(turn.connection, row, person, it.actor.name, sorted(it.actor.roles), turn.now)
     row = show(turn, row.id)
     show_case(turn, row)
-    left = " and ".join(verdict.waits_for)
-    money = Money(amount, turn.policy.workspace.currency)
+    left = needed(turn.policy, row, verdict.waits_for)
+    money = money_of(turn.policy, row)
     stamp = f"agreed-{row.revision}-{len(before)}"
     tell(turn, row, stamp, f"{it.actor.name} agreed to {money}; {left} must agree too.")
     return Done(note=f"Your agreement counts; {left} must agree too.")
@@ -206,7 +234,8 @@ def _moved(
     )
     row = read(turn, row.id)
     if another:
-        said = f"{it.actor.name} proposes {money}; what was agreed before no longer counts."
+        proposed = money_of(turn.policy, row)
+        said = f"{it.actor.name} proposes {proposed}; what was agreed before no longer counts."
         tell(turn, row, f"amount-{row.revision}", said)
     return row
 
@@ -217,9 +246,14 @@ def _declines(turn: Turn, it: Interaction, row: OverrunRow) -> str:
         return "withdrawn"
     where = placed(turn, case_of(row), step_of(turn.policy, row))
     allowed = may(turn.policy, "overrun.decide", it.actor.roles)
-    if not (allowed and may_decline(where.rung, it.actor.roles)):
-        raise NotAllowed(f"This is decided by {who_decides(where.rung)}.")
+    if not (allowed and may_decline(where.rung, _roles(turn, it, row))):
+        raise NotAllowed(f"This is decided by {decided_by(turn.policy, row, where.rung)}.")
     return "declined"
+
+
+def _halts(row: OverrunRow) -> None:
+    if row.kind == "sandbox":
+        raise NotAllowed("Nothing of this sandbox runs yet, so nothing can be halted: decline it.")
 
 
 def _close(turn: Turn, it: Interaction, row: OverrunRow, state: str, why: str) -> None:
@@ -264,14 +298,14 @@ def who(it: Interaction) -> str:
     return it.actor.person.strip().lower()
 
 
-def _interested(turn: Turn, row: OverrunRow) -> frozenset[str]:
-    """Who asked, who owned the budget then, and who owns it now."""
-    budget = find_budget(turn, row.budget)
-    now = (budget.owner if budget else None) or ""
-    return frozenset(p.strip().lower() for p in (row.asked_by, row.owner, now) if p)
+def _roles(turn: Turn, it: Interaction, row: OverrunRow) -> frozenset[Role]:
+    """The roles of now, as far as they count for this one."""
+    return roles_here(turn.policy, row, who(it), it.actor.roles)
 
 
-def _refuse(verdict: Verdict) -> None:
+def _refuse(turn: Turn, row: OverrunRow, rung: Rung, verdict: Verdict) -> None:
+    if verdict.reason == "role":
+        raise NotAllowed(only(turn, row, rung))
     if verdict.reason in ("agreed-before", "role-spoken"):
         raise AlreadyDecided(verdict.sentence)
     raise NotAllowed(verdict.sentence)

@@ -7,6 +7,7 @@ from guardrails.budgets import Standing, checkpoint
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from handlers.budgets import message as budget_words
+from handlers.budgets.jumps import young
 from handlers.budgets.standing import history
 from handlers.overruns.trends import drivers_of, trends_of
 from handlers.turn import Turn
@@ -29,11 +30,13 @@ def facts_of(turn: Turn, s: Standing, mine: dict[Dimension, str], why: str) -> d
     through = s.burn.through or s.span.first
     spent_days = history(turn, s.budget, s.span, through)
     return {
-        "budget": f"{budget_words.money(s.limit, currency)} for {budget_words.period(s)}",
+        "budget": budget_words.limit(s, currency),
         "spent": budget_words.spent(s, currency),
         "forecast": budget_words.forecast(s, currency),
+        "young": young(turn, s),
         "runway": budget_words.runway(s),
         "scope": str(s.budget.scope),
+        "team": mine.get("team", ""),
         "stage": mine.get("stage", ""),
         "workload": mine.get("workload", ""),
         "limit": str(s.limit),

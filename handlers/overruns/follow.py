@@ -6,9 +6,10 @@ from guardrails.budgets import Standing
 from guardrails.ladder import Placed
 from guardrails.money import MICROS, Money
 from handlers.budgets.standing import allocation
+from handlers.overruns.deciders import agreed, step_of
 from handlers.overruns.ending import BUDGETS, close
 from handlers.overruns.facts import facts_of, over_of, rounded
-from handlers.overruns.message import key_of, state_line, step_of
+from handlers.overruns.message import key_of, money_of, state_line
 from handlers.overruns.placing import case_of, placed
 from handlers.overruns.review import show_case
 from handlers.overruns.showing import read, show, tell
@@ -27,6 +28,9 @@ def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
     What somebody asked for stays what they asked for. A smaller amount that was proposed stays proposed until the
     overrun itself becomes another one.
     """
+    if row.kind == "sandbox":  # no budget's course decides about it
+        follow_ladder(turn, row)
+        return
     if row.kind != "asked" and not s.is_over:
         reason = "The forecast is inside the budget again."
         turn.audit(BUDGETS, "overrun.withdrawn", key_of(row.id), reason)
@@ -62,6 +66,22 @@ def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
     _tell(turn, row, read(turn, row.id), where, moved=moved, another=another)
 
 
+def follow_ladder(turn: Turn, row: OverrunRow) -> None:
+    """Moves a request for a sandbox to the rung of now: the policy or what was granted may have changed."""
+    where = placed(turn, case_of(row), step_of(turn.policy, row))
+    if where.rung.name == row.rung_name and (not where.rung.review or row.state == "review"):
+        return
+    overruns.change(
+        turn.connection,
+        row,
+        rung=where.index,
+        rung_name=where.rung.name,
+        facts={**row.facts, "placed": where.why or row.facts.get("placed", "")},
+        policy_hash=turn.loaded.hash,
+    )
+    _tell(turn, row, read(turn, row.id), where, moved=True, another=False)
+
+
 def _tell(
     turn: Turn, old: OverrunRow, row: OverrunRow, where: Placed, *, moved: bool, another: bool
 ) -> None:
@@ -80,9 +100,8 @@ def _tell(
             rung=where.rung.name,
         )
         said = (
-            f"It has {'grown' if grew else 'shrunk'} from "
-            f"{Money.from_micros(old.amount_micros, currency)} to "
-            f"{Money.from_micros(row.amount_micros, currency)}; what was agreed before no longer counts. "
+            f"It has {'grown' if grew else 'shrunk'} from {money_of(turn.policy, old)} to "
+            f"{money_of(turn.policy, row)}; what was agreed before no longer counts. "
         )
     if moved:
         if not another:
@@ -91,5 +110,5 @@ def _tell(
     row = show(turn, row.id)
     show_case(turn, row)
     if another or moved:
-        agreed = overruns.agreements(turn.connection, row)
-        tell(turn, row, f"now-{row.version}", said, *state_line(turn.policy, row, agreed))
+        stands = state_line(turn.policy, row, agreed(turn, row))
+        tell(turn, row, f"now-{row.version}", said, *stands)

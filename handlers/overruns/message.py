@@ -1,14 +1,15 @@
 """What an overrun's card says, from its row: the same wherever and whenever it is shown."""
 
-from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from guardrails.alerts import words
-from guardrails.ladder import Agreement, waits_for, who_decides
-from guardrails.money import Money
-from guardrails.policy.ladder import Rung
+from guardrails.ladder import waits_for
+from guardrails.money import MICROS
 from guardrails.policy.model import Policy
+from guardrails.sandboxes.budget import PREFIX
 from handlers.alerts.message import in_words, mention_of
+from handlers.budgets.message import exactly
 from handlers.conversation import (
     At,
     Band,
@@ -29,9 +30,8 @@ from handlers.conversation import (
     Tone,
     text,
 )
+from handlers.overruns.deciders import Agreed, decided_by, needed, rung_of
 from storage.overruns import OverrunRow
-
-Agreed = Sequence[tuple[Agreement, str]]
 
 _OUTCOMES = {
     "granted": "Granted",
@@ -44,6 +44,7 @@ _KINDS = {
     "actual": "What is spent is beyond the budget.",
     "forecast": "The forecast is beyond the budget.",
     "asked": "It was asked for.",
+    "sandbox": "Nothing is set up or spent before it is decided.",
 }
 
 
@@ -52,27 +53,43 @@ def key_of(overrun_id: str) -> str:
     return f"overrun:{overrun_id}"
 
 
-def step_of(policy: Policy, row: OverrunRow) -> int:
-    """The number of the rung that a row is on, by its name: rungs may have been put before it. By its number, or
-    the last one, when the policy no longer has it."""
-    rungs = policy.ladder.rungs
-    named = [i for i, rung in enumerate(rungs) if rung.name == row.rung_name]
-    return named[0] if named else min(int(row.rung), len(rungs) - 1)
+def currency_of(policy: Policy, row: OverrunRow) -> str:
+    """The currency of a row's amounts: that of the workspace when it was recorded."""
+    return row.currency or policy.workspace.currency
 
 
-def rung_of(policy: Policy, row: OverrunRow) -> Rung:
-    """The rung that a row is on, in the policy of now."""
-    return policy.ladder.rungs[step_of(policy, row)]
+def called(row: OverrunRow) -> str:
+    """What it is for, in a sentence: a budget's name, ``the sandbox NAME``."""
+    name = str(row.budget)
+    return f"the sandbox {name.removeprefix(PREFIX)}" if row.kind == "sandbox" else name
+
+
+def money_of(policy: Policy, row: OverrunRow, micros: int | None = None) -> str:
+    """The row's amount, or another one of it, with cents when there are any."""
+    wanted = int(row.amount_micros if micros is None else micros)
+    return exactly(Decimal(wanted) / MICROS, currency_of(policy, row))
+
+
+def asked_of(row: OverrunRow) -> int:
+    """What is asked for, or is beyond the budget, in millionths: the amount may be a smaller proposal."""
+    asked = row.facts.get("asked")
+    return int(Decimal(asked) * MICROS) if asked else int(row.amount_micros)
+
+
+def title_of(policy: Policy, row: OverrunRow) -> str:
+    """``Overrun of ranker: $1,200 beyond the budget, $700 proposed``."""
+    asked, amount = asked_of(row), int(row.amount_micros)
+    if row.kind == "sandbox":
+        said = str(row.facts.get("title") or f"Sandbox {called(row)}")
+    else:
+        how = "asked for" if row.kind == "asked" else "beyond the budget"
+        said = f"Overrun of {row.budget}: {money_of(policy, row, asked)} {how}"
+    return said if amount == asked else f"{said}, {money_of(policy, row)} proposed"
 
 
 def overrun_message(policy: Policy, row: OverrunRow, agreed: Agreed) -> Message:
     """The card: the case while it waits, its outcome afterwards."""
-    currency = policy.workspace.currency
-    title = f"Overrun of {row.budget}: {Money.from_micros(row.amount_micros, currency)} beyond the budget"
-    if row.kind == "asked":
-        title = (
-            f"Overrun of {row.budget}: {Money.from_micros(row.amount_micros, currency)} asked for"
-        )
+    title = title_of(policy, row)
     waiting = row.state in ("open", "review")
     blocks: list[Block] = [Heading(text=title)]
     state = state_line(policy, row, agreed)
@@ -115,31 +132,31 @@ def controls_of(policy: Policy, row: OverrunRow) -> tuple[Control, ...]:
     ]
     if row.state == "open" and not rung_of(policy, row).review:
         controls.append(button("Ask for review", "review"))
-    controls.append(button("Halt…", "halt", style="danger", opens_form=True))
+    if row.kind != "sandbox":  # nothing runs yet
+        controls.append(button("Halt…", "halt", style="danger", opens_form=True))
     return tuple(controls)
 
 
 def state_line(policy: Policy, row: OverrunRow, agreed: Agreed) -> Text:
-    """Who may decide and by when; or who decided what, when and why."""
-    currency = policy.workspace.currency
+    """Who may decide and by when, with those whose word counts; or who decided what, when and why."""
     if row.state in ("open", "review"):
         rung = rung_of(policy, row)
         parts: list[str | Span] = [
             Strong(text="In joint review" if row.state == "review" else "Waits for a decision"),
-            f" by {who_decides(rung)}, until ",
+            f" by {decided_by(policy, row)}, until ",
             At(time=row.due_at),
         ]
         if agreed:
             left = waits_for(rung, [a for a, _ in agreed])
             names = ", ".join(name for _, name in agreed)
             parts.append(f". {names} agreed")
-            parts.append(f"; {' and '.join(left)} must agree too." if left else ".")
+            parts.append(f"; {needed(policy, row, left)} must agree too." if left else ".")
         return text(*parts)
     parts = [Strong(text=_OUTCOMES[row.state])]
     if row.granted_micros:
-        parts.append(f" {Money.from_micros(row.granted_micros, currency)}")
-        if row.granted_micros < row.amount_micros:
-            parts.append(f" of {Money.from_micros(row.amount_micros, currency)}")
+        parts.append(f" {money_of(policy, row, row.granted_micros)}")
+        if row.granted_micros < asked_of(row):
+            parts.append(f" of {money_of(policy, row, asked_of(row))}")
         parts.append(f" until {words.day(row.until)}")
     if row.decided_name:
         parts.append(f" by {row.decided_name}")
@@ -154,20 +171,34 @@ def outcome(policy: Policy, row: OverrunRow) -> str:
     """``granted $1,240 by ML lead, search``: for those who came later."""
     said = _OUTCOMES.get(row.state, row.state).lower()
     if row.granted_micros:
-        said += f" {Money.from_micros(row.granted_micros, policy.workspace.currency)}"
+        said += f" {money_of(policy, row, row.granted_micros)}"
     return f"{said} by {row.decided_name}" if row.decided_name else said
+
+
+def in_brief(policy: Policy, row: OverrunRow) -> Text:
+    """A line for lists: what it is about, and the forecast of the budget."""
+    forecast = row.facts.get("forecast")
+    said = f", forecast {forecast}. " if forecast else ". "
+    if row.kind == "sandbox":
+        return text(Strong(text=title_of(policy, row)), said)
+    return text(Strong(text=f"Overrun of {row.budget}: {money_of(policy, row)}"), said)
 
 
 def _facts(policy: Policy, row: OverrunRow) -> tuple[Fact, ...]:
     f = row.facts
-    facts = [
-        Fact(label="Budget", value=text(f["budget"])),
-        Fact(label="Spent", value=text(f["spent"])),
-        Fact(label="Forecast", value=text(f["forecast"])),
-        Fact(label="Runway", value=text(f["runway"])),
-        Fact(label="For", value=text(f["scope"])),
-        Fact(label="Until", value=text(words.day(row.until))),
-    ]
+    if row.kind == "sandbox":
+        lines = [(str(label), str(value)) for label, value in f.get("lines") or ()]
+    else:
+        lines = [
+            ("Budget", f["budget"]),
+            ("Spent", f["spent"]),
+            ("Forecast", f["forecast"]),
+            *([("Not in the forecast", f["young"])] if f.get("young") else []),
+            ("Runway", f["runway"]),
+            ("For", f["scope"]),
+        ]
+    facts = [Fact(label=label, value=text(value)) for label, value in lines if value]
+    facts.append(Fact(label="Until", value=text(words.day(row.until))))
     if row.asked_by:
         facts.append(Fact(label="Asked by", value=text(mention_of(policy, row.asked_by))))
     if row.owner and row.owner != row.asked_by:
@@ -176,8 +207,7 @@ def _facts(policy: Policy, row: OverrunRow) -> tuple[Fact, ...]:
 
 
 def _placed(policy: Policy, row: OverrunRow) -> str:
-    rung = rung_of(policy, row)
-    said = f"Rung {rung.name}: {who_decides(rung)}"
+    said = f"Rung {rung_of(policy, row).name}: {decided_by(policy, row)}"
     why = row.facts.get("placed") or ""
     return f"{said}, because {why}." if why else f"{said}."
 

@@ -11,9 +11,17 @@ from guardrails.ladder import Asked, Placed, place
 from guardrails.money import MICROS
 from guardrails.policy.model import Policy
 from handlers.budgets.standing import base_of, find_budget
+from handlers.overruns.deciders import ladder_of, reviewers_of
+from handlers.refusals import Stale
 from handlers.turn import Turn
 from storage import budgets, overruns
+from storage.budgets import NoRate, in_workspace
 from storage.overruns import OverrunRow
+
+
+class Uncounted(Stale):
+    """What was granted before is in a currency without a rate: nothing can be placed until there is one."""
+
 
 _MINUTE = Decimal(1) / 60
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -28,6 +36,10 @@ class Case:
     amount: Decimal
     stage: str
     workload: str
+    kind: str = ""
+    asked_by: str = ""
+    limit: str = ""  # of a sandbox: the tightest budget's around it, empty when there is none
+    reviewers: tuple[str, ...] = ()
 
 
 def case_of(row: OverrunRow, amount: Decimal | None = None) -> Case:
@@ -36,25 +48,32 @@ def case_of(row: OverrunRow, amount: Decimal | None = None) -> Case:
     return Case(
         row.budget,
         row.period,
-        own if amount is None else amount,
+        max(own if amount is None else amount, Decimal(row.facts.get("counts") or 0)),
         row.facts.get("stage", ""),
         row.facts.get("workload", ""),
+        row.kind,
+        row.asked_by,
+        str(row.facts.get("limit") or ""),
+        reviewers_of(row),
     )
 
 
 def placed(turn: Turn, case: Case, least: int = 0) -> Placed:
-    """The rung that decides the case now, by the policy and the grants of now."""
-    ladder = turn.policy.ladder
-    since = turn.now - timedelta(days=ladder.window_days)
-    budget = find_budget(turn, case.budget)
-    span = span_of(budget, turn.today) if budget is not None else None
-    base = base_of(turn, budget, span) if budget is not None and span is not None else None
+    """The rung that decides the case now, by the policy and the grants of now.
+
+    Raises Uncounted when what was granted before cannot be counted, for want of a rate.
+    """
+    ladder = ladder_of(turn.policy, case.reviewers)
+    try:
+        limit, granted = _limit(turn, case), _granted(turn, case)
+    except NoRate as error:
+        raise Uncounted(f"{error} Nothing was changed.") from None
     asked = Asked(
         amount=case.amount,
-        limit=base or Decimal(0),
-        granted=budgets.granted_since(turn.connection, case.budget, since),
+        limit=limit,
+        granted=granted,
         times=tuple(
-            (r.name, _times(turn, case.budget, r.name, r.at_most.days))
+            (r.name, _times(turn, case, r.name, r.at_most.days))
             for r in ladder.rungs
             if r.at_most is not None
         ),
@@ -64,8 +83,32 @@ def placed(turn: Turn, case: Case, least: int = 0) -> Placed:
     return place(ladder, asked, turn.policy.staffed(), least)
 
 
-def _times(turn: Turn, budget: str, rung: str, days: int) -> int:
-    return overruns.times(turn.connection, budget, rung, turn.now - timedelta(days=days))
+def _limit(turn: Turn, case: Case) -> Decimal | None:
+    if case.kind == "sandbox":
+        return Decimal(case.limit) if case.limit else None
+    budget = find_budget(turn, case.budget)
+    span = span_of(budget, turn.today) if budget is not None else None
+    base = base_of(turn, budget, span) if budget is not None and span is not None else None
+    return base or Decimal(0)
+
+
+def _granted(turn: Turn, case: Case) -> Decimal:
+    """What counts together with the amount. Of sandboxes all that the same person was granted for them: an
+    experiment in many pieces is one."""
+    since = turn.now - timedelta(days=turn.policy.ladder.window_days)
+    granted = budgets.granted_since(turn.connection, turn.policy, case.budget, since)
+    if case.kind != "sandbox" or not case.asked_by:
+        return granted
+    own = overruns.granted_to(turn.connection, case.asked_by, case.kind, since)
+    what = f"What {case.asked_by} was granted"
+    return max(granted, sum((in_workspace(turn.policy, m, c, what) for c, m in own), Decimal(0)))
+
+
+def _times(turn: Turn, case: Case, rung: str, days: int) -> int:
+    since = turn.now - timedelta(days=days)
+    if case.kind == "sandbox" and case.asked_by:
+        return overruns.times_of_person(turn.connection, case.asked_by, case.kind, rung, since)
+    return overruns.times(turn.connection, case.budget, rung, since)
 
 
 def due_at(turn: Turn, where: Placed, share: Decimal = Decimal(1)) -> datetime:

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from guardrails.business_time import add_hours, end_of_day, is_open, same_day
-from guardrails.ladder import waits_for, who_decides
-from guardrails.money import MICROS, Money
-from guardrails.policy.people import Role
+from guardrails.ladder import Slot, waits_for
+from guardrails.money import MICROS
+from guardrails.policy.model import Policy
 from handlers.alerts.message import mention_of
+from handlers.budgets.message import exactly
 from handlers.conversation import (
     At,
     Block,
@@ -31,7 +32,15 @@ from handlers.conversation import (
     text,
 )
 from handlers.overruns.clocks import DUE, OPEN, remind
-from handlers.overruns.message import key_of, outcome, rung_of
+from handlers.overruns.deciders import (
+    agreed,
+    decided_by,
+    interested,
+    needed,
+    roles_here,
+    rung_of,
+)
+from handlers.overruns.message import called, currency_of, key_of, outcome
 from handlers.overruns.placing import calendar
 from handlers.overruns.showing import read
 from handlers.runbooks import post_runbook
@@ -45,6 +54,12 @@ DELIVERABLES: tuple[tuple[str, str], ...] = (
     ("product", "What it is worth to the feature, in numbers"),
     ("finance", "Where the money comes from, and until when"),
     ("owner", "What is done so that it does not happen again"),
+)
+#: And for a sandbox, where nothing has happened yet.
+SANDBOX_DELIVERABLES: tuple[tuple[str, str], ...] = (
+    ("owner", "What the money is for, and what happens without it"),
+    ("product", "What it is worth to the feature, in numbers"),
+    ("finance", "Where the money comes from, and until when"),
 )
 
 
@@ -105,7 +120,7 @@ def post_case(turn: Turn, row: OverrunRow) -> None:
     if review is None or review.opened or row.state != "review":
         return
     reviews.change(turn.connection, row.id, opened=True)
-    for who, label in DELIVERABLES:
+    for who, label in SANDBOX_DELIVERABLES if row.kind == "sandbox" else DELIVERABLES:
         person = _owes(row, review.participants, who)
         reviews.add_item(
             turn.connection,
@@ -133,9 +148,9 @@ def case_message(turn: Turn, row: OverrunRow) -> Message:
     if review is None:
         raise LookupError(f"overrun {row.id} has no review")
     rung = rung_of(turn.policy, row)
-    agreed = overruns.agreements(turn.connection, row)
+    signed_by = agreed(turn, row)
     over = row.state != "review"
-    title = f"Joint review of {row.budget}"
+    title = f"Joint review of {called(row)}"
     blocks: list[Block] = [Heading(text=title)]
     who: list[str | Mention] = []
     for role, person in sorted(review.participants.items()):
@@ -153,8 +168,8 @@ def case_message(turn: Turn, row: OverrunRow) -> Message:
     if notes:
         said = tuple(text(Strong(text=n.name), f" {n.label}") for n in notes)
         blocks.append(Items(title="Notes", items=said))
-    left = waits_for(rung, [a for a, _ in agreed]) if rung.all_of else rung.any_of
-    signed = ", ".join(name for _, name in agreed)
+    left = waits_for(rung, [a for a, _ in signed_by])
+    signed = ", ".join(name for _, name in signed_by)
     if over:
         blocks.append(
             Paragraph(text=text(Strong(text="Decision"), f" {outcome(turn.policy, row)}"))
@@ -163,14 +178,13 @@ def case_message(turn: Turn, row: OverrunRow) -> Message:
             blocks.append(Small(text=text(row.reason)))
     else:
         state = f"{signed} agreed; " if signed else ""
-        wanted = " and ".join(left) if rung.all_of else " or ".join(left)
+        wanted = needed(turn.policy, row, left) if left else "one of them"
         blocks.append(
             Small(text=text(f"{state}to be signed by {wanted}, until ", At(time=row.due_at)))
         )
-        blocks.append(Controls(controls=_controls(row, owed, left)))
-    summary = (
-        f"{title}: {outcome(turn.policy, row) if over else f'to be decided by {who_decides(rung)}'}"
-    )
+        blocks.append(Controls(controls=_controls(turn.policy, row, owed, left)))
+    decides = f"to be decided by {decided_by(turn.policy, row)}"
+    summary = f"{title}: {outcome(turn.policy, row) if over else decides}"
     return Message(summary=summary, blocks=tuple(blocks), tone="good" if over else "warning")
 
 
@@ -202,7 +216,7 @@ def conclude(turn: Turn, row: OverrunRow) -> None:
             at=turn.now,
         )
     follow = reviews.items(turn.connection, row.id, "follow-up")
-    title = f"Summary of the joint review of {row.budget}: {outcome(turn.policy, row)}"
+    title = f"Summary of the joint review of {called(row)}: {outcome(turn.policy, row)}"
     blocks: list[Block] = [Heading(text=title)]
     if row.reason:
         blocks.append(Paragraph(text=text(row.reason)))
@@ -248,12 +262,15 @@ def _participants(turn: Turn, row: OverrunRow) -> dict[str, str]:
     """One person a role, in turns, so that not everybody is called; whoever is interested does not sign."""
     rung = rung_of(turn.policy, row)
     turns = reviews.count(turn.connection)
-    interested = {row.asked_by, row.owner} - {""}
+    own = interested(turn, row)
     found: dict[str, str] = {}
     for role in rung.roles:
         members = turn.policy.roles.get(role)
-        people = list(members.emails) if members else []
-        free = [p for p in people if p not in interested and p not in found.values()]
+        mine = frozenset({role})
+        people = [
+            p for p in (members.emails if members else ()) if roles_here(turn.policy, row, p, mine)
+        ]
+        free = [p for p in people if p not in own and p not in found.values()]
         wanted = free or [p for p in people if p not in found.values()]
         found[role] = wanted[turns % len(wanted)] if wanted else ""
     if row.owner and row.owner not in found.values():
@@ -274,16 +291,23 @@ def _half_way(turn: Turn, due: datetime) -> datetime:
 
 def _options(turn: Turn, row: OverrunRow) -> Sequence[str]:
     """What can be decided, each with its price."""
-    currency = turn.policy.workspace.currency
+    currency = currency_of(turn.policy, row)
     amount = Decimal(row.amount_micros) / MICROS
-    half = (amount / 2).quantize(Decimal(1), ROUND_UP)
+    half = exactly((amount / 2).quantize(Decimal(1), ROUND_UP), currency)
+    more = exactly(amount, currency)
+    if row.kind == "sandbox":
+        return (
+            f"Grant: {more} until {row.until:%d %b}",
+            f"Grant less, such as {half}: it has to reach its target with that",
+            "Decline: it is not set up, and nothing is spent",
+        )
     limit = Decimal(row.facts.get("limit") or 0)
     return (
-        f"Grant: {Money(amount, currency)} more, {Money(limit + amount, currency)} in all",
-        f"Grant less, such as {Money(half, currency)}: the rest has to be saved before the period ends",
-        f"Throttle to the budget: {Money(amount, currency)} less than planned until {row.until:%d %b}",
+        f"Grant: {more} more, {exactly(limit + amount, currency)} in all",
+        f"Grant less, such as {half}: the rest has to be saved before the period ends",
+        f"Throttle to the budget: {more} less than planned until {row.until:%d %b}",
         "Halt: nothing more is spent; what has run is lost unless it is checkpointed",
-        f"Move to the next period: decline now, and plan {Money(amount, currency)} in its budget",
+        f"Move to the next period: decline now, and plan {more} in its budget",
     )
 
 
@@ -294,12 +318,11 @@ def _owed(item: Row[Any]) -> Text:
 
 
 def _controls(
-    row: OverrunRow, owed: Sequence[Row[Any]], left: Sequence[Role]
+    policy: Policy, row: OverrunRow, owed: Sequence[Row[Any]], left: Sequence[Slot]
 ) -> tuple[Control, ...]:
-    signs = " and ".join(left) if left else "the decision"
     controls: list[Control] = [
         Button(
-            label=f"Sign as {signs}" if len(left) == 1 else "Sign: approve",
+            label=f"Sign as {needed(policy, row, left)}" if len(left) == 1 else "Sign: approve",
             action="overrun.approve",
             subject=row.id,
             version=row.revision,

@@ -2,6 +2,7 @@
 
 from handlers.alerts.message import in_words
 from handlers.conversation import Message, Paragraph, Span, text
+from handlers.overruns.deciders import agreed
 from handlers.overruns.message import key_of, overrun_message
 from handlers.turn import Turn
 from storage import overruns
@@ -11,8 +12,7 @@ from storage.overruns import OverrunRow
 def show(turn: Turn, overrun_id: str) -> OverrunRow:
     """Edits the card to what is true now, wherever it stands."""
     row = read(turn, overrun_id)
-    agreed = overruns.agreements(turn.connection, row)
-    turn.edit(key_of(row.id), overrun_message(turn.policy, row, agreed))
+    turn.edit(key_of(row.id), overrun_message(turn.policy, row, agreed(turn, row)))
     return row
 
 

@@ -4,14 +4,21 @@ from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from guardrails.ladder import who_decides
 from guardrails.money import MICROS, Money
 from handlers.alerts.message import mention_of
 from handlers.conversation import Mention
 from handlers.deadlines import due
 from handlers.overruns.clocks import DUE, OPEN, REMIND, remind
+from handlers.overruns.deciders import (
+    agreed,
+    decided_by,
+    interested,
+    roles_here,
+    rung_of,
+    step_of,
+)
 from handlers.overruns.ending import BUDGETS, close, end_if_gone, grant
-from handlers.overruns.message import key_of, rung_of, step_of
+from handlers.overruns.message import currency_of, key_of, money_of
 from handlers.overruns.placing import case_of, placed
 from handlers.overruns.review import extend, post_case, show_case
 from handlers.overruns.showing import read, show, tell
@@ -31,10 +38,9 @@ def reminder(turn: Turn, overrun_id: str, inputs: dict[str, Any]) -> None:
         return
     later = list(inputs.get("later") or [])
     parts: list[str | Mention] = ["Still waits for "]
-    rung = rung_of(turn.policy, row)
     for person in _some(turn, row):
         parts += [mention_of(turn.policy, person), ", "]
-    parts.append(f"{who_decides(rung)}.")
+    parts.append(f"{decided_by(turn.policy, row)}.")
     tell(turn, row, f"remind-{row.version}-{len(later)}", *parts)
     remind(turn, row.id, later)
 
@@ -69,7 +75,7 @@ def _escalate(turn: Turn, row: OverrunRow) -> None:
     overruns.change(turn.connection, row, rung=where.index, rung_name=where.rung.name)
     turn.audit(BUDGETS, "overrun.escalated", key_of(row.id), NOBODY, rung=where.rung.name)
     row = watch(turn, read(turn, row.id), where)
-    said = f"{NOBODY} It goes to the rung {where.rung.name}: {who_decides(where.rung)}."
+    said = f"{NOBODY} It goes to the rung {where.rung.name}: {decided_by(turn.policy, row)}."
     people: list[str | Mention] = []
     for person in _some(turn, row):
         people += [mention_of(turn.policy, person), " "]
@@ -95,12 +101,11 @@ def _end(turn: Turn, row: OverrunRow) -> None:
     asked = Decimal(row.amount_micros) / MICROS
     limit = Decimal(row.facts.get("limit") or 0)
     bridge = min(asked, limit * silence.bridge_percent / 100).quantize(Decimal("0.01"), ROUND_DOWN)
-    entries = budgets.ledger(turn.connection, row.budget, row.period)
-    if any(e.kind == "bridge" for e in entries):
+    if row.kind == "sandbox" or budgets.bridged(turn.connection, row.budget, row.period):
         bridge = Decimal(0)  # one a period: silence must not grant again and again
     if silence.at_end == "bridge" and bridge > 0:
         until = max(turn.today, min(row.until, _checkpoint(row, turn)))
-        money = Money(bridge, turn.policy.workspace.currency)
+        money = money_of(turn.policy, row, Money(bridge, currency_of(turn.policy, row)).micros)
         turn.audit(BUDGETS, "overrun.bridged", key_of(row.id), NOBODY, amount=str(bridge))
         grant(
             turn,
@@ -127,9 +132,9 @@ def _checkpoint(row: OverrunRow, turn: Turn) -> date:
 def _some(turn: Turn, row: OverrunRow) -> list[str]:
     """Whom the policy names for the rung and who can still say something: a review's participants, else two."""
     rung = rung_of(turn.policy, row)
-    done = {a.person for a, _ in overruns.agreements(turn.connection, row)}
+    done = {a.person for a, _ in agreed(turn, row)}
     if not rung.self_approval:
-        done |= {row.asked_by, row.owner}
+        done |= interested(turn, row)
     review = reviews.get(turn.connection, row.id)
     if review is not None:
         return [
@@ -138,5 +143,10 @@ def _some(turn: Turn, row: OverrunRow) -> list[str]:
     people: list[str] = []
     for role in rung.roles:
         members = turn.policy.roles.get(role)
-        people += [p for p in (members.emails if members else ()) if p not in people]
+        mine = frozenset({role})
+        people += [
+            p
+            for p in (members.emails if members else ())
+            if p not in people and roles_here(turn.policy, row, p, mine)
+        ]
     return [p for p in people if p not in done][:2]

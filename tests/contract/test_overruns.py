@@ -50,7 +50,7 @@ async def test_a_lead_grants_a_middle_one_that_an_engineer_may_not(seat: Seat) -
     await begin(seat, MIDDLE)
     before = await card(seat)
     await seat.press("engineer", CHANNEL, "Approve")
-    assert "This needs lead." in await seat.told()
+    assert "Only a lead decides this amount." in await seat.told()
     assert await card(seat) == before
     await seat.press("lead", CHANNEL, "Approve")
     assert "ML lead, search" in await card(seat)

@@ -163,6 +163,7 @@ class Desk(Bot):
         kind: Kind,
         name: str,
         subject: str = "",
+        /,
         *,
         who: str = "engineer",
         delivery: str | None = None,

@@ -58,7 +58,7 @@ def test_the_card_says_the_case_and_who_decides_by_when(desk: Desk) -> None:
 
 def test_who_may_not_decide_it_is_told_who_may(desk: Desk) -> None:
     row = desk.begin(MIDDLE)
-    assert "This needs lead" in refused(desk.press("approve", row, "engineer"))
+    assert "Only a lead decides" in refused(desk.press("approve", row, "engineer"))
     assert "needs the role" in refused(desk.press("approve", row, "operator"))
     assert refused(desk.submit("decline", row, "finance", why="no")).startswith("not-allowed")
     assert "role" in refused(desk.press("halt", row, "engineer"))
@@ -108,7 +108,7 @@ def test_the_ladder_is_that_of_the_click(desk: Desk) -> None:
     """Posted for one engineer; meanwhile engineers decide nothing any more."""
     row = desk.begin(SMALL)
     desk.loaded = overrun_policy(("up_to: 500, percent: 10", "up_to: 5"))
-    assert "This needs lead" in refused(desk.press("approve", row, "engineer"))
+    assert "Only a lead decides" in refused(desk.press("approve", row, "engineer"))
     desk.look()
     assert desk.row(row.id).rung_name == "lead"
     assert "by lead" in desk.card(row).model_dump_json()
@@ -120,9 +120,9 @@ def test_rungs_that_were_taken_out_or_put_in_before_do_not_shift_it(desk: Desk) 
     own = "\n".join(LADDER.splitlines()[2:4])
     added = own.replace("name: own", "name: tiny") + "\n" + own
     desk.loaded = overrun_policy((own, added))
-    assert "This needs lead" in refused(desk.press("approve", row, "engineer"))
+    assert "Only a lead decides" in refused(desk.press("approve", row, "engineer"))
     desk.loaded = overrun_policy(more="ladder:\n  rungs: [{name: only, any_of: [finops]}]\n")
-    assert "This needs finops" in refused(desk.press("approve", row, "lead"))
+    assert "Only a FinOps owner decides" in refused(desk.press("approve", row, "lead"))
     assert desk.press("approve", row, "finops") == Done()
     assert desk.row(row.id).rung_name == "only"
 
@@ -166,7 +166,7 @@ def test_less_is_approved_by_whoever_decides_the_whole(desk: Desk) -> None:
         answer = desk.less(wrong, row, "lead")
         assert isinstance(answer, FieldErrors), wrong
         assert set(answer.errors) == {"amount"}
-    assert "This needs lead" in refused(desk.less("0.01", row, "engineer"))
+    assert "Only a lead decides" in refused(desk.less("0.01", row, "engineer"))
     assert "decided by lead" in refused(desk.press("review", row, "engineer"))
     assert desk.less("250", row, "lead") == Done()
     after = desk.row(row.id)
@@ -204,7 +204,7 @@ def test_splitting_does_not_help(desk: Desk) -> None:
     desk.ask("140")
     row = desk.waiting()
     assert row.rung_name == "lead"
-    assert "This needs lead" in refused(desk.press("approve", row, "engineer"))
+    assert "Only a lead decides" in refused(desk.press("approve", row, "engineer"))
 
 
 def test_a_rung_grants_so_often_and_then_the_next_one_does(desk: Desk) -> None:
