@@ -23,7 +23,7 @@ from handlers.daily import Progress, Round, daily_round
 from handlers.deadlines import run_due
 from scheduler.clockwork import Clockwork, Job
 from scheduler.slots import latest_slot
-from storage import claims
+from storage import budgets, claims
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from storage.tidy import tidy
@@ -102,6 +102,7 @@ def put_together(
         teams = TeamsSurface(settings.teams, loaded, database, clock)
         surfaces[teams.name] = teams
         add_teams(app, teams, kernel)
+    _check_currency(loaded, database)
     if surfaces:
         _check_default(loaded, surfaces)
     if not surfaces:
@@ -134,6 +135,20 @@ def put_together(
     )
     app.cleanup_ctx.append(lambda _: _scheduling(clockwork))
     return Application(settings, kernel, app, clockwork)
+
+
+def _check_currency(loaded: LoadedPolicy, database: Database) -> None:
+    """Whether what was granted before can be counted: else no budget and no sandbox could be shown, changed or
+    halted. Raises SettingsError."""
+    workspace = loaded.policy.workspace
+    with database.read() as connection:
+        kept = budgets.currencies(connection)
+    missing = sorted(kept - {workspace.currency, *workspace.rates})
+    if missing:
+        raise SettingsError(
+            f"Budgets were granted in {' and '.join(missing)} before, and the workspace counts in "
+            f"{workspace.currency} now: add workspace.rates for {' and '.join(missing)} to the policy."
+        )
 
 
 def _check_default(loaded: LoadedPolicy, surfaces: Mapping[str, Surface]) -> None:

@@ -19,9 +19,10 @@ from handlers.maturity import look_at_maturity
 from handlers.redlines.look import look_at as look_at_redlines
 from handlers.redlines.look import sandboxes_to_look_at
 from handlers.sandboxes.daily import look_at as look_at_sandbox
+from handlers.sandboxes.verify import LOOKED_AT
 from handlers.shadow.look import look_at_shadow
 from handlers.turn import Places, Turn
-from storage import gates
+from storage import gates, sandboxes
 from storage.bills.ingest import ingest
 from storage.bills.report import IngestReport
 from storage.database import Database
@@ -99,7 +100,13 @@ def look_at_sandboxes(
         return Turn(connection, loaded, clock(), places)
 
     with database.read() as connection:
-        every = sorted({*sandboxes_to_look_at(turn(connection)), *gates.with_open(connection)})
+        every = sorted(
+            {
+                *sandboxes_to_look_at(turn(connection)),
+                *gates.with_open(connection),
+                *sandboxes.just_ended(connection, clock() - LOOKED_AT),
+            }
+        )
     done = 0
     for sandbox_id in every:
         for look in (look_at_sandbox, look_at_redlines, look_at_gate):

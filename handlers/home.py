@@ -129,7 +129,7 @@ def _sandboxes(turn: Turn, it: Interaction) -> list[Block]:
     me = it.actor.person.lower()
     every = (*sandboxes.requested(turn.connection), *sandboxes.living(turn.connection))
     every = (*every, *(r for r in sandboxes.ended(turn.connection) if not r.outcome))
-    mine = [r for r in every if me in (r.owner.lower(), r.asked_by.lower())]
+    mine = list({r.id: r for r in every if me in (r.owner.lower(), r.asked_by.lower())}.values())
     blocks: list[Block] = [Heading(text="My sandboxes")]
     if not mine:
         blocks.append(Paragraph(text=text("None. What fits into a zone is allocated at once.")))

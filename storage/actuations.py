@@ -75,10 +75,13 @@ def of_sandbox(connection: Connection, sandbox_id: str) -> Sequence[ActuationRow
 def drop_waiting(
     connection: Connection, sandbox_id: str, operations: Iterable[Operation], why: str
 ) -> None:
-    """Takes back orders that nobody is carrying out: something later makes them useless."""
+    """Takes back orders that nobody is carrying out, and those that were given up: something later makes them
+    useless."""
     connection.execute(
         update(_table)
-        .where(_table.c.sandbox_id == sandbox_id, _table.c.state.in_(("waiting", "asked")))
+        .where(
+            _table.c.sandbox_id == sandbox_id, _table.c.state.in_(("waiting", "asked", "failed"))
+        )
         .where(_table.c.operation.in_(tuple(operations)))
         .values(state="dropped", said=why)
     )

@@ -1,12 +1,11 @@
 """Sandboxes as rows: read under lock, change only from the version that was read."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from datetime import date
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.money import MICROS
@@ -22,6 +21,7 @@ _entries = BudgetEntry.__table__  # type: ignore[attr-defined]
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 
 SandboxRow = Row[Any]
+IN_ZONE = tuple(state for state in LIVING if state != "graduated")
 
 
 class Lost(Exception):
@@ -49,16 +49,6 @@ def living(connection: Connection) -> Sequence[SandboxRow]:
     return _in(connection, LIVING)
 
 
-def with_budget(connection: Connection, today: date) -> Sequence[SandboxRow]:
-    """Those whose budget is looked at: that live, or that graduated and whose term is not over."""
-    graduated = and_(_sandboxes.c.state == "graduated", _sandboxes.c.ends_on >= today)
-    return connection.execute(
-        select(_sandboxes)
-        .where(or_(_sandboxes.c.state.in_(LIVING), graduated))
-        .order_by(_sandboxes.c.name, _sandboxes.c.id)
-    ).all()
-
-
 def requested(connection: Connection) -> Sequence[SandboxRow]:
     """Those that wait for a decision, by name."""
     return _in(connection, ("requested",))
@@ -74,12 +64,36 @@ def ended(connection: Connection, team: str = "", newest: int = 10) -> Sequence[
     ).all()
 
 
+def names(connection: Connection) -> list[str]:
+    """The names of all that were ever given room."""
+    never = ("requested", "declined", "withdrawn")
+    query = select(_sandboxes.c.name).where(_sandboxes.c.state.not_in(never))
+    return sorted(connection.execute(query).scalars())
+
+
+def just_ended(connection: Connection, since: datetime) -> list[str]:
+    """The ids of those that ended since then."""
+    query = select(_sandboxes.c.id).where(_sandboxes.c.ended_at >= since)
+    return list(connection.execute(query).scalars())
+
+
 def _in(connection: Connection, states: Iterable[str]) -> Sequence[SandboxRow]:
     return connection.execute(
         select(_sandboxes)
         .where(_sandboxes.c.state.in_(tuple(states)))
         .order_by(_sandboxes.c.name, _sandboxes.c.id)
     ).all()
+
+
+def halted_of(connection: Connection, people: Sequence[str], since: datetime) -> SandboxRow | None:
+    """The sandbox of one of these people that is halted, or ended so, since then; the newest."""
+    mine = or_(_sandboxes.c.owner.in_(people), _sandboxes.c.asked_by.in_(people))
+    return connection.execute(
+        select(_sandboxes)
+        .where(mine, _sandboxes.c.halted_at >= since)
+        .order_by(_sandboxes.c.halted_at.desc())
+        .limit(1)
+    ).first()
 
 
 def add(connection: Connection, **values: Any) -> bool:
@@ -120,7 +134,7 @@ def in_zone(connection: Connection, zone: str) -> int:
     """How many sandboxes of a zone live."""
     return int(
         connection.execute(
-            select(func.count()).where(_sandboxes.c.zone == zone, _sandboxes.c.state.in_(LIVING))
+            select(func.count()).where(_sandboxes.c.zone == zone, _sandboxes.c.state.in_(IN_ZONE))
         ).scalar_one()
     )
 
@@ -144,12 +158,11 @@ def lock_zone(connection: Connection, zone: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(7227246, func.hashtext(zone))))
 
 
-def spends(connection: Connection, experiment: str) -> bool:
-    """Whether the bill has an experiment of that name, whatever its case."""
-    found = connection.execute(
-        select(_rollup.c.id).where(func.lower(_rollup.c.experiment) == experiment).limit(1)
-    ).first()
-    return found is not None
+def spends(connection: Connection, name: str) -> bool:
+    """Whether the bill has an experiment of that name, whatever its case, hyphens for spaces and underscores."""
+    query = select(_rollup.c.experiment).where(_rollup.c.experiment != "").distinct().subquery()
+    folded = func.lower(func.replace(func.replace(query.c.experiment, "_", "-"), " ", "-"))
+    return connection.execute(select(query.c.experiment).where(folded == name)).first() is not None
 
 
 def ledger_name(row: SandboxRow) -> str:

@@ -19,7 +19,8 @@ RISK_CLASSES: tuple[RiskClass, ...] = ("minimal", "limited", "high", "prohibited
 
 
 class ZoneWhen(Section):
-    """All that is given must hold; nothing given always holds. ``role``: what whoever asks must have one of."""
+    """All that is given must hold; nothing given always holds. ``role``: what whoever asks must have one of;
+    ``team``: the sandbox's, which whoever asks must be of."""
 
     role: tuple[Role, ...] = ()
     team: tuple[Name, ...] = ()
@@ -38,6 +39,7 @@ class Zone(Section):
         default=None, description="of all that is allocated in the zone in a calendar month"
     )
     at_once: int | None = Field(default=None, ge=1, description="sandboxes of the zone that live")
+    gpus: int | None = Field(default=None, ge=0, description="of one sandbox, at once")
     longest_days: int = Field(default=30, ge=1, le=366)
     headroom_percent: int = Field(default=20, ge=0, le=200, description="on the estimate")
     actuators: tuple[ActuatorName, ...] | None = Field(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -93,7 +93,7 @@ def read(
         errors["owner"] = "Write the owner's e-mail address."
     team = said.get("team", "")
     if team not in teams:
-        errors["team"] = f"No team is called “{team}”{did_you_mean(team, teams)}"
+        errors["team"] = f"No team is called “{team}”{did_you_mean(team, teams) or '.'}"
     risk = one_of("risk_class", RISK_CLASSES)
     if risk == "prohibited":
         errors["risk_class"] = (
@@ -139,7 +139,7 @@ def estimate_of(resources: Resources, prices: Prices) -> Decimal | None:
         if price is None:
             return None
         total += price * resources.tokens / 1_000_000
-    return total.quantize(Decimal("0.01")) if total else None
+    return total.quantize(Decimal("0.01"), ROUND_UP) if total else None
 
 
 def _until(said: str, rules: Sandboxes, today: date, errors: dict[str, str]) -> tuple[date, int]:

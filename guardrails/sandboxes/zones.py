@@ -22,7 +22,8 @@ class Use:
 @dataclass(frozen=True)
 class Wanted:
     """What a zone looks at. ``estimate`` in the workspace's currency; ``before`` is what the sandbox has already
-    (for one that is extended), ``new`` whether it would be one more."""
+    (for one that is extended), ``new`` whether it would be one more, ``of_team`` whether whoever asks is of the
+    team."""
 
     team: str
     feature: str
@@ -34,6 +35,8 @@ class Wanted:
     risk_class: str
     before: Decimal = Decimal(0)
     new: bool = True
+    gpus: int = 0
+    of_team: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def _meant(zones: Iterable[Zone], wanted: Wanted, roles: frozenset[Role]) -> lis
         when = zone.when
         return (
             (not when.role or not roles.isdisjoint(when.role))
-            and (not when.team or wanted.team in when.team)
+            and (not when.team or (wanted.of_team and wanted.team in when.team))
             and (not when.feature or wanted.feature in when.feature)
             and (not when.workload or wanted.workload in when.workload)
             and (not when.stage or wanted.stage in when.stage)
@@ -111,6 +114,8 @@ def _in(zone: Zone, wanted: Wanted, use: Use, currency: str) -> Placement:
         return no(f"{asked} are above the cap of {most}")
     if wanted.days > zone.longest_days:
         return no(f"{wanted.days} days are longer than the {zone.longest_days}")
+    if zone.gpus is not None and wanted.gpus > zone.gpus:
+        return no(f"{wanted.gpus} GPUs are more than the {zone.gpus}")
     if wanted.new and zone.at_once is not None and use.living >= zone.at_once:
         return no(f"{use.living} sandboxes live already, which is the most")
     cap = min(with_headroom(wanted.estimate, zone.headroom_percent), zone.cap)

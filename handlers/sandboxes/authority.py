@@ -25,7 +25,11 @@ def may_stop(turn: Turn, row: SandboxRow, it: Interaction) -> None:
 
 
 def may_resume(turn: Turn, row: SandboxRow, it: Interaction) -> None:
-    """Resume what was halted: not its owner alone. Raises NotAllowed."""
+    """Resume: whoever halted it, or somebody with the role whose sandbox it is not. Raises NotAllowed."""
+    if it.actor.person.strip().lower() == row.halted_by.lower():
+        return
+    if _mine(row, it):
+        raise NotAllowed(f"Others halted it, so others let it run again: {_roles(RESUME)}.")
     if not it.actor.roles & RESUME:
         raise NotAllowed(_said("", RESUME))
 
@@ -41,6 +45,9 @@ def _mine(row: SandboxRow, it: Interaction) -> bool:
 
 
 def _said(owner: str, roles: frozenset[Role]) -> str:
-    named = " or ".join(sorted(roles))
     first = f"{owner} may do this, or a person" if owner else "A person may do this"
-    return f"{first} with the role {named}. Ask one of them."
+    return f"{first} with the role {_roles(roles)}. Ask one of them."
+
+
+def _roles(roles: frozenset[Role]) -> str:
+    return " or ".join(sorted(roles))

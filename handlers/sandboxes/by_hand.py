@@ -1,6 +1,10 @@
 """Orders that people carry out: a checklist for a role in the sandbox's thread, done by a button."""
 
+from datetime import timedelta
+from typing import Any
+
 from guardrails.policy.actuators import Manual
+from guardrails.policy.people import Role
 from handlers.conversation import (
     Button,
     Controls,
@@ -13,15 +17,21 @@ from handlers.conversation import (
     Span,
     text,
 )
+from handlers.deadlines import due
 from handlers.refusals import AlreadyDecided, NotAllowed, NotFound
 from handlers.router import press
 from handlers.runbooks import people_of
 from handlers.sandboxes.message import key_of
 from handlers.sandboxes.orders import finish
+from handlers.sandboxes.showing import tell
 from handlers.turn import Turn
-from storage import actuations, sandboxes
+from storage import actuations, deadlines, sandboxes
 from storage.actuations import ActuationRow
 from storage.sandboxes import SandboxRow
+
+ASKED = "sandbox.asked"
+SOON, LATER = timedelta(hours=4), timedelta(hours=24)
+REMINDERS = 3
 
 
 def ask_people(turn: Turn, row: SandboxRow) -> None:
@@ -31,6 +41,34 @@ def ask_people(turn: Turn, row: SandboxRow) -> None:
         if order.state == "asked" and actuator is not None:
             message = _message(turn, row, actuator, order)
             turn.reply(key_of(row.id), _key(row, order), message, once=True)
+            _remind(turn, order, REMINDERS)
+
+
+def _remind(turn: Turn, order: ActuationRow, times: int) -> None:
+    """What stops spend is asked for again soon, the rest on the next day; so many times."""
+    if times > 0:
+        wait = SOON if order.operation in ("halt", "throttle") else LATER
+        subject = str(order.id)
+        deadlines.set_deadline(turn.connection, ASKED, subject, turn.now + wait, times=times)
+
+
+@due(ASKED)
+def not_done(turn: Turn, order_id: str, inputs: dict[str, Any]) -> None:
+    """Asks again, the operators too, while nobody has said that it is done."""
+    order = actuations.get(turn.connection, int(order_id), lock=True)
+    row = sandboxes.get(turn.connection, order.sandbox_id) if order is not None else None
+    actuator = _manual(turn, order) if order is not None else None
+    if order is None or row is None or order.state != "asked":
+        return
+    parts: list[str | Span] = []
+    roles: tuple[Role, ...] = ("operator",) if actuator is None else (actuator.role, "operator")
+    people = [m for role in roles for m in people_of(turn.policy, role, row.team)[:2]]
+    for mention in dict.fromkeys(people):
+        parts += [mention, " "]
+    times = int(inputs["times"])
+    said = f"{order.actuator} still waits: {order.operation} {row.name}. Press Done on it when it is done."
+    tell(turn, row, f"asked-{order.id}-{times}", *parts, said)
+    _remind(turn, order, times - 1)
 
 
 def _message(
@@ -81,12 +119,16 @@ def press_done(turn: Turn, it: Interaction) -> Done:
     if row is None or order is None:
         raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
     actuator = _manual(turn, order)
-    if actuator is not None and actuator.role not in it.actor.roles:
+    if actuator is None:
+        raise NotAllowed(
+            f"The policy no longer has {order.actuator}, so nobody can say that it is done."
+        )
+    if actuator.role not in it.actor.roles:
         raise NotAllowed(f"This is done by somebody with the role {actuator.role}.")
     if order.state != "asked":
         who = f" by {order.done_by}" if order.done_by else ""
-        what = "done" if order.state == "done" else "no longer needed"
-        raise AlreadyDecided(f"This is {what} already{who}.")
+        what = f"done already{who}" if order.state == "done" else "no longer needed"
+        raise AlreadyDecided(f"This is {what}.")
     said = f"done by {it.actor.name}"
     actuations.change(
         turn.connection, order, state="done", said=said, done_at=turn.now, done_by=it.actor.name

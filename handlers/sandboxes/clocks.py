@@ -32,6 +32,12 @@ def wind(turn: Turn, row: SandboxRow) -> None:
         deadlines.drop_deadline(turn.connection, REMIND, row.id)
 
 
+def again(turn: Turn, row: SandboxRow, days: int) -> None:
+    """The end is looked at again in so many days."""
+    later = turn.today + timedelta(days=days)
+    deadlines.set_deadline(turn.connection, ENDS, row.id, at_local(turn, later, MORNING))
+
+
 def stop(turn: Turn, row: SandboxRow) -> None:
     """Nothing ends and nobody is reminded any more."""
     for kind in (ENDS, REMIND):

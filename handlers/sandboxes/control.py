@@ -64,11 +64,16 @@ def resume(turn: Turn, row: SandboxRow, *, actor: str, name: str, why: str) -> S
 
 
 def _move(turn: Turn, row: SandboxRow, event: Event, actor: str, name: str, why: str) -> SandboxRow:
-    state = after(row.state, event, was_active=row.active_at is not None)
+    has = {"was_active": row.active_at is not None, "graduated": row.ended_at is not None}
+    state = after(row.state, event, **has)
     if state is None:
         raise _refused(row)
-    halted_at = turn.now if event == "halt" else row.halted_at
-    sandboxes.change(turn.connection, row, state=state, why=_by(why, name), halted_at=halted_at)
+    halted: dict[str, object] = {}
+    if event == "halt":
+        halted = {"halted_at": turn.now, "halted_by": actor}
+    elif row.state == "halted":
+        halted = {"halted_at": None, "halted_by": ""}
+    sandboxes.change(turn.connection, row, state=state, why=_by(why, name), **halted)
     turn.audit(actor, f"sandbox.{event}", key_of(row.id), why, before=row.state, state=state)
     row = read(turn, row.id)
     send(turn, row, event, why)  # type: ignore[arg-type]  # the three are operations too
@@ -141,10 +146,10 @@ def lift(
         until=str(ends_on),
     )
     row = read(turn, row.id)
-    clocks.wind(turn, row)
-    send(turn, row, "change", why)
     if graduates:
         return end(turn, row, "graduate", actor=actor, name=name, why=why)
+    clocks.wind(turn, row)
+    send(turn, row, "change", why)
     row = show(turn, row.id)
     cap = money.money(turn, money.cap(turn, row))
     what = "lifted" if amount >= 0 else "lowered"
@@ -156,7 +161,8 @@ def lift(
 def end(
     turn: Turn, row: SandboxRow, event: Event, *, actor: str, name: str, why: str
 ) -> SandboxRow:
-    """Ends it: closed, expired or graduated. What was set up is removed, but for one that graduated."""
+    """Ends it: closed, expired or graduated. What was set up is removed; what graduated keeps it, goes on, and is
+    closed or halted by people only."""
     from handlers.sandboxes.outcome import ask_outcome  # it shows cards, which show what ends
 
     state = after(row.state, event)
@@ -169,14 +175,18 @@ def end(
     )
     turn.audit(actor, f"sandbox.{state}", key_of(row.id), why, before=row.state)
     row = read(turn, row.id)
-    clocks.stop(turn, row)
-    if state != "graduated":
+    if state == "graduated":
+        clocks.wind(turn, row)
+        send(turn, row, "change", why)
+    else:
+        clocks.stop(turn, row)
         send(turn, row, "close", why)
     if waits is not None and (state != "graduated" or waits.kind == "sandbox"):
         _withdraw(turn, row, waits)
     row = show(turn, row.id)
-    tell(turn, row, "ended", f"{STATES[state]}. {row.why}".strip())
-    ask_outcome(turn, row)
+    tell(turn, row, f"ended-{row.version}", f"{STATES[state]}. {row.why}".strip())
+    if not row.outcome:
+        ask_outcome(turn, row)
     return row
 
 

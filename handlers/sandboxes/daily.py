@@ -5,6 +5,7 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.budgets import Standing
+from guardrails.detection.found import Scope
 from guardrails.sandboxes.life import LIVING
 from handlers.alerts.message import key_of as anomaly_key
 from handlers.alerts.message import mention_of
@@ -16,6 +17,7 @@ from handlers.sandboxes import clocks, money
 from handlers.sandboxes.control import end
 from handlers.sandboxes.message import key_of
 from handlers.sandboxes.showing import show, tell
+from handlers.sandboxes.verify import still_spends
 from handlers.turn import Turn
 from storage import anomalies, sandboxes
 from storage.sandboxes import SandboxRow
@@ -26,16 +28,18 @@ BY_ITSELF = "sandboxes"
 def look_at(turn: Turn, sandbox_id: str) -> int:
     """Says how the sandbox stands by the bill as it is now; ends what is over. Returns 1 when it said anything."""
     row = sandboxes.get(turn.connection, sandbox_id, lock=True)
-    if row is None or row.state not in LIVING:
+    if row is None:
         return 0
-    if row.ends_on < turn.today:
+    if row.state not in LIVING:
+        return int(still_spends(turn, row))
+    if row.ends_on < turn.today and not _graduated(row):
         _expire(turn, row)
         return 1
-    said = 0
+    said = int(still_spends(turn, row))
     s = money.standing_of(turn, row)
     if s is not None and s.burn.through is not None and s.burn.through >= row.starts_on:
-        said = int(row.state != "halted")
-        if said:
+        if row.state != "halted":
+            said += 1
             tell(turn, row, f"day-{s.burn.through}", daily_line(turn, row, s))
         show(turn, row.id)
     return said + _anomalies(turn, row)
@@ -71,10 +75,26 @@ def ends(turn: Turn, sandbox_id: str, inputs: dict[str, Any]) -> None:
     row = sandboxes.get(turn.connection, sandbox_id, lock=True)
     if row is None or row.state not in LIVING:
         return
-    if row.ends_on < turn.today:
-        _expire(turn, row)
-    else:  # it was extended meanwhile
+    if row.ends_on >= turn.today:  # it was extended meanwhile
         clocks.wind(turn, row)
+    elif _graduated(row):
+        _ask_on(turn, row)
+    else:
+        _expire(turn, row)
+
+
+def _graduated(row: SandboxRow) -> bool:
+    return row.ended_at is not None
+
+
+def _ask_on(turn: Turn, row: SandboxRow) -> None:
+    """What has graduated is not stopped by the calendar: its owner is asked, every week."""
+    said = (
+        f", the term that its gate opened was over on {words.day(row.ends_on)}. Nothing is stopped: press "
+        "Extend to plan the next one, or Close."
+    )
+    tell(turn, row, f"over-{turn.today}", mention_of(turn.policy, row.owner), said)
+    clocks.again(turn, row, 7)
 
 
 @due(clocks.REMIND)
@@ -86,7 +106,8 @@ def remind(turn: Turn, sandbox_id: str, inputs: dict[str, Any]) -> None:
     left = (row.ends_on - turn.today).days
     when = "today" if left <= 0 else f"in {words.days(left)}, on {words.day(row.ends_on)}"
     owner = mention_of(turn.policy, row.owner)
-    said = f" the sandbox {row.name} ends {when}. Then what was set up for it is removed."
+    removed = "" if _graduated(row) else " Then what was set up for it is removed."
+    said = f", {row.name} ends {when}.{removed}"
     controls = (
         Button(
             label="Extend…",
@@ -118,10 +139,11 @@ def remind(turn: Turn, sandbox_id: str, inputs: dict[str, Any]) -> None:
 def _anomalies(turn: Turn, row: SandboxRow) -> int:
     """An anomaly of the sandbox opens its review: owner and lead are asked, the runbook is in the thread."""
     said = 0
+    scope = str(Scope("experiment", row.name))
     for anomaly in anomalies.unfinished(turn.connection):
-        found = found_of(anomaly)
-        if (found.scope.dimension, found.scope.value) != ("experiment", row.name):
+        if anomaly.scope != scope:
             continue
+        found = found_of(anomaly)
         key = f"{key_of(row.id)}:anomaly:{anomaly.id}"
         if turn.is_posted(key, key_of(row.id)):
             continue

@@ -1,39 +1,33 @@
 """What no zone takes goes up the same ladder as overruns: as one of them, decided with the same buttons."""
 
-import secrets
 from datetime import date
 from decimal import Decimal
 
 from guardrails.alerts import words
 from guardrails.budgets import Standing, applies, tightest
-from guardrails.money import Money
 from guardrails.orders import Resources
 from guardrails.policy.bills import Dimension
 from guardrails.policy.people import Role
+from guardrails.sandboxes.asking import estimate_of
 from guardrails.sandboxes.bias import Bias, bias_of
-from guardrails.sandboxes.budget import budget_name
-from guardrails.sandboxes.life import LIVING
+from guardrails.sandboxes.budget import PREFIX, budget_name
+from guardrails.sandboxes.life import LIVING, after
 from handlers.budgets.standing import standing
-from handlers.overruns import backups
+from handlers.overruns.begin import record
 from handlers.overruns.deciders import decided_by
-from handlers.overruns.ending import outcome
+from handlers.overruns.ending import REQUEST, outcome
 from handlers.overruns.message import key_of as overrun_key
-from handlers.overruns.message import overrun_message
-from handlers.overruns.placing import case_of, placed
-from handlers.overruns.showing import read as read_overrun
-from handlers.overruns.watch import announce, start_clock
 from handlers.refusals import Stale
-from handlers.runbooks import post_runbook
 from handlers.sandboxes import control, money
 from handlers.sandboxes.allocate import allocate
 from handlers.sandboxes.message import key_of, resources_line, target
-from handlers.sandboxes.showing import read, tell
+from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
-from storage import overruns, sandboxes
+from storage import sandboxes
 from storage.overruns import OverrunRow
 from storage.sandboxes import SandboxRow
 
-REQUEST, EXTEND = "request", "extend"
+EXTEND = "extend"
 
 
 def ask(
@@ -48,89 +42,65 @@ def ask(
     reviewers: tuple[Role, ...],
     asked_by: str,
     asked_name: str,
+    counts: Decimal | None = None,
 ) -> str:
-    """Puts it on the ladder; returns who decides and until when, in words. Raises Stale when one waits already."""
-    overrun_id = secrets.token_urlsafe(9)
-    currency = turn.policy.workspace.currency
-    what = "asks for" if purpose == REQUEST else "asks to be extended by"
+    """Puts it on the ladder; returns who decides and until when, in words.
+
+    ``counts``: what is decided when that is more than the money. Raises Stale when one waits already.
+    """
     around = tightest(_around(turn, row))
-    facts = {
-        "title": f"Sandbox {row.name} {what} {money.money(turn, amount)} until {words.day(until)}",
-        "lines": _lines(turn, row, around, outside),
-        "purpose": purpose,
-        "sandbox": row.id,
-        "scope": f"experiment {row.name}",
-        "stage": row.stage,
-        "workload": row.workload,
-        "team": row.team,
-        "limit": str(around.limit) if around else "",
-        "reviewers": list(reviewers),
-        "placed": outside,
-        "asked": str(amount),
-    }
-    added = overruns.add(
-        turn.connection,
-        id=overrun_id,
+    waiting = record(
+        turn,
         budget=budget_name(row.name),
         period=money.period_of(row),
         kind="sandbox",
-        state="open",
-        version=1,
-        revision=1,
-        amount_micros=Money(amount, currency).micros,
-        currency=currency,
+        amount=amount,
         until=until,
         why=why,
-        value="",
         asked_by=asked_by,
         asked_name=asked_name,
         owner=row.owner,
         channel=row.channel,
-        rung=0,
-        rung_name="",
-        facts=facts,
-        anomaly_id=None,
-        opened_at=turn.now,
-        placed_at=turn.now,
-        due_at=turn.now,
-        decided_by="",
-        decided_name="",
-        granted_micros=0,
-        reason="",
-        policy_hash=turn.loaded.hash,
+        facts={
+            "title": _title(turn, row, purpose, amount, until),
+            "lines": _lines(turn, row, around, outside),
+            "purpose": purpose,
+            "sandbox": row.id,
+            "asker": row.asked_by,
+            "scope": f"experiment {row.name}",
+            "stage": row.stage,
+            "workload": row.workload,
+            "team": row.team,
+            "limit": str(around.limit) if around else "",
+            "reviewers": list(reviewers),
+            "placed": outside,
+            "counts": str(counts or ""),
+        },
     )
-    if not added:
+    if waiting is None:
         raise Stale(
             f"A request of {row.name} waits for its decision already; decide that one first."
         )
-    waiting = read_overrun(turn, overrun_id)
-    where = placed(turn, case_of(waiting))
-    because = f"{outside}; {where.why}" if where.why else outside
-    overruns.change(
-        turn.connection,
-        waiting,
-        rung=where.index,
-        rung_name=where.rung.name,
-        facts={**facts, "placed": because},
-    )
-    sandboxes.change(turn.connection, row, overrun_id=overrun_id)
+    sandboxes.change(turn.connection, row, overrun_id=waiting.id)
     turn.audit(
         asked_by,
         f"sandbox.{purpose}-asked",
         key_of(row.id),
         outside,
-        overrun=overrun_key(overrun_id),
+        overrun=overrun_key(waiting.id),
         amount=str(amount),
-        currency=currency,
-        rung=where.rung.name,
+        currency=turn.policy.workspace.currency,
+        rung=waiting.rung_name,
     )
-    waiting = start_clock(turn, read_overrun(turn, overrun_id), where)
-    turn.post(waiting.channel, overrun_key(overrun_id), overrun_message(turn.policy, waiting, ()))
-    announce(turn, waiting)
-    post_runbook(turn, "overrun", overrun_key(overrun_id), overrun_key(overrun_id))
-    backups.arm(turn, waiting)
     until_when = waiting.due_at.astimezone(turn.policy.workspace.zone)
     return f"{decided_by(turn.policy, waiting)} by {until_when:%a %d %b %H:%M}"
+
+
+def _title(turn: Turn, row: SandboxRow, purpose: str, amount: Decimal, until: date) -> str:
+    what = "asks for" if purpose == REQUEST else "asks to be extended by"
+    if not amount:
+        return f"Sandbox {row.name} asks for more time, until {words.day(until)}"
+    return f"Sandbox {row.name} {what} {money.money(turn, amount)} until {words.day(until)}"
 
 
 @outcome("sandbox")
@@ -168,9 +138,40 @@ def decided(turn: Turn, overrun: OverrunRow) -> None:
     tell(turn, read(turn, row.id), f"not-extended-{overrun.id}", said)
 
 
+@outcome("actual")
+@outcome("forecast")
+@outcome("asked")
+def overran(turn: Turn, overrun: OverrunRow) -> None:
+    """An overrun of a sandbox's budget that began by itself: what is granted reaches its actuators, and Halt halts
+    the sandbox, because there is something that can stop it."""
+    if not overrun.budget.startswith(PREFIX):
+        return
+    named = sandboxes.named(turn.connection, overrun.budget.removeprefix(PREFIX))
+    row = sandboxes.get(turn.connection, named.id, lock=True) if named is not None else None
+    if row is None:
+        return
+    if overrun.granted_micros and row.state in LIVING:
+        control.send(turn, row, "change", f"Granted by {overrun.decided_name}.")
+        show(turn, row.id)
+    if overrun.state == "halted" and after(row.state, "halt") is not None:
+        control.halt(
+            turn, row, actor=overrun.decided_by, name=overrun.decided_name, why=overrun.reason
+        )
+
+
+def _estimate(turn: Turn, row: SandboxRow) -> str:
+    """What was estimated, and what the price list makes of the resources when that is something else."""
+    own = money.estimate(row)
+    listed = estimate_of(Resources.model_validate(row.resources), turn.policy.sandboxes.prices)
+    said = money.money(turn, own)
+    return (
+        said if listed in (None, own) else f"{said}; by the price list {money.money(turn, listed)}"
+    )
+
+
 def bias(turn: Turn, team: str) -> Bias | None:
     """How good the team's estimates were, by its sandboxes that have ended."""
-    rows = sandboxes.ended(turn.connection, team)
+    rows = [r for r in sandboxes.ended(turn.connection, team) if r.state != "graduated"]
     currency = turn.policy.workspace.currency
     return bias_of(
         [(money.estimate(r), money.spent(turn, r)) for r in rows if r.currency == currency]
@@ -184,7 +185,7 @@ def _lines(turn: Turn, row: SandboxRow, around: Standing | None, outside: str) -
         ["Success is", f"{row.metric} {target(row)}"],
         ["For", f"{row.feature} · {row.workload} · {row.stage}"],
         ["Team", row.team],
-        ["Estimate", money.money(turn, money.estimate(row))],
+        ["Estimate", _estimate(turn, row)],
         ["Days", str(row.days)],
         ["Data and risk", f"{row.data_class} · {row.risk_class}"],
         ["Not in a zone", outside],

@@ -113,7 +113,9 @@ def state_line(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> T
     elif row.state in ("active", "throttled"):
         parts.append(f" until {words.day(row.ends_on)}, with a cap of {_money(turn, row)}.")
     elif row.state == "graduated":
-        parts.append(f": it goes on in the stage {row.stage}.")
+        parts.append(
+            f": it goes on in the stage {row.stage} with {_money(turn, row)} until {words.day(row.ends_on)}."
+        )
     elif row.state == "halted" and row.halted_at is not None:
         parts += [" since ", At(time=row.halted_at), "."]
     elif row.ended_at is not None:
@@ -197,13 +199,14 @@ def controls_of(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> 
     controls: list[Control] = []
     if any(may_try_again(row, o) for o in orders):
         controls.append(button("Try again", "again", style="primary"))
-    if row.state in ("active", "throttled") and _has_key(turn, row):
+    runs = row.state in ("active", "throttled", "graduated")
+    if runs and _has_key(turn, row):
         controls.append(button("Show key", "key"))
     if row.state == "halted":
         controls.append(button("Resume…", "resume", style="primary", opens_form=True))
-    if row.state in ("active", "throttled"):
+    if runs:
         controls.append(button("Extend…", "extend", opens_form=True))
-    if row.state in ("allocated", "active", "throttled"):
+    if runs or row.state == "allocated":
         controls.append(button("Halt…", "halt", style="danger", opens_form=True))
     if row.state in LIVING:
         controls.append(button("Close…", "close", opens_form=True))
@@ -214,9 +217,7 @@ def controls_of(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> 
 
 def may_try_again(row: SandboxRow, order: ActuationRow) -> bool:
     """Whether it was given up and still means something: what has ended can only be removed."""
-    return bool(order.state == "failed") and (
-        row.state in (*LIVING, "graduated") or order.operation == "close"
-    )
+    return bool(order.state == "failed") and (row.state in LIVING or order.operation == "close")
 
 
 def _has_key(turn: Turn, row: SandboxRow) -> bool:

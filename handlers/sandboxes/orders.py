@@ -21,11 +21,11 @@ from storage.sandboxes import SandboxRow
 #: What an order makes useless when it has not begun.
 _INSTEAD: dict[Operation, tuple[Operation, ...]] = {
     "halt": ("change", "throttle", "resume"),
-    "throttle": ("resume",),
     "resume": ("halt", "throttle"),
     "close": ("allocate", "change", "throttle", "halt", "resume"),
     "change": ("change",),
 }
+BEYOND = timedelta(days=365)
 TOLD_AFTER = 3  # attempts: one that fails once is nobody's business
 
 
@@ -73,7 +73,8 @@ def order_of(
         cap=Money(money.cap(turn, row), turn.policy.workspace.currency).rounded().amount,
         currency=turn.policy.workspace.currency,
         starts_on=row.starts_on,
-        ends_on=row.ends_on,
+        # What has graduated does not stop by the calendar: people are asked in time.
+        ends_on=row.ends_on + (BEYOND if row.state == "graduated" else timedelta()),
         resources=Resources.model_validate(row.resources),
         reason=reason,
         handle=row.handles.get(actuator, {}),
@@ -116,6 +117,9 @@ def carried_out(turn: Turn, claimed: ClaimedOrder, said: str, handle: dict[str, 
 
 def not_yet(turn: Turn, claimed: ClaimedOrder, reason: str, seconds: float) -> bool:
     """Puts an order back; tells whoever waits when it has failed a few times."""
+    sandboxes.get(
+        turn.connection, claimed.sandbox_id, lock=True
+    )  # a later order may just be written
     if _overtaken(turn, claimed):
         return actuations.settle(turn.connection, claimed, state="dropped", said=reason)
     if not actuations.settle(
@@ -136,6 +140,7 @@ def not_yet(turn: Turn, claimed: ClaimedOrder, reason: str, seconds: float) -> b
 
 def given_up(turn: Turn, claimed: ClaimedOrder, reason: str) -> bool:
     """Records that an order cannot be carried out; whoever asked and the operators learn why."""
+    sandboxes.get(turn.connection, claimed.sandbox_id, lock=True)
     if _overtaken(turn, claimed):
         return actuations.settle(turn.connection, claimed, state="dropped", said=reason)
     if not actuations.settle(turn.connection, claimed, state="failed", said=reason):

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from guardrails.alerts import words
 from guardrails.money import Money
+from guardrails.orders import Resources
+from guardrails.sandboxes.budget import PREFIX
 from guardrails.sandboxes.life import LIVING
 from guardrails.sandboxes.zones import CENT, Wanted, put
 from handlers.conversation import (
@@ -21,6 +23,7 @@ from handlers.conversation import (
     TextField,
     text,
 )
+from handlers.redlines.cases import stopped_by
 from handlers.refusals import AlreadyDecided, FieldsRefused, NotAllowed, Stale
 from handlers.router import AnyReply, command, press, submission
 from handlers.sandboxes import control, ladder, money
@@ -29,7 +32,7 @@ from handlers.sandboxes.control import locked
 from handlers.sandboxes.listing import find_named
 from handlers.sandboxes.message import STATES
 from handlers.sandboxes.orders import send_again
-from handlers.sandboxes.request import uses
+from handlers.sandboxes.request import is_of, uses
 from handlers.sandboxes.showing import show, tell
 from handlers.turn import Turn
 from storage import redlines
@@ -87,6 +90,7 @@ def press_resume(turn: Turn, it: Interaction) -> OpenForm:
 def resume(turn: Turn, it: Interaction) -> Done:
     """Lets it run again; what a redline halted is resumed on the redline's own message, by its roles."""
     row = _row(turn, it, may_resume)
+    _fresh(row, it)
     if row.state == "halted" and _by_redline(turn, row):
         raise NotAllowed(
             "A redline halted it: press Resume on the redline's message in its thread."
@@ -126,7 +130,7 @@ def show_key(turn: Turn, it: Interaction) -> Private:
     """The key of the sandbox's models, to its owner and whoever asked; it is stored nowhere."""
     row = locked(turn, it.subject)
     may_see_key(row, it)
-    if row.state not in ("active", "throttled"):
+    if row.state not in ("active", "throttled", "graduated"):
         raise Stale(f"The sandbox is {STATES[row.state].lower()}, so its key does not work.")
     turn.audit(_who(it), "sandbox.key-shown", f"sandbox:{row.id}")
     said = f"The key of {row.name}. Keep it out of code and chats; it stops with the sandbox."
@@ -167,11 +171,19 @@ def press_extend(turn: Turn, it: Interaction) -> OpenForm:
     )
 
 
+@press("sandbox.more", permission="sandbox.run")
+def press_more(turn: Turn, it: Interaction) -> AnyReply:
+    """The same form, from a message about its budget."""
+    row = find_named(turn, it.subject.removeprefix(PREFIX))
+    return press_extend(turn, it.model_copy(update={"subject": row.id}))
+
+
 @submission("sandbox.extend", permission="sandbox.run")
 def extend(turn: Turn, it: Interaction) -> Done:
     """Inside its zone at once, else up the ladder."""
     row = _row(turn, it, may_run)
     _lives(row)
+    _fresh(row, it)
     until, amount, why = _asked(turn, it, row)
     rules, currency = turn.policy.sandboxes, turn.policy.workspace.currency
     has = money.cap(turn, row)
@@ -187,7 +199,13 @@ def extend(turn: Turn, it: Interaction) -> Done:
         risk_class=row.risk_class,
         before=has if row.zone else Decimal(0),
         new=False,
+        gpus=Resources.model_validate(row.resources).gpus,
+        of_team=is_of(turn, it, row.team),
     )
+    own = [z for z in rules.zones if z.name == row.zone]
+    rules = rules.model_copy(
+        update={"zones": tuple(own)}
+    )  # another zone's room is another sandbox's
     where = put(rules, wanted, it.actor.roles, uses(turn), currency)
     inside = where.zone is not None and where.zone.name == row.zone
     if inside:
@@ -204,7 +222,8 @@ def extend(turn: Turn, it: Interaction) -> Done:
         return Done(
             note=f"{row.name} is extended: {_cap(turn, row)} until {words.day(row.ends_on)}."
         )
-    outside = where.why or f"it is not in the zone {where.zone.name if where.zone else ''}"
+    gone = f"its zone {row.zone} is no longer in the policy" if row.zone else "it is in no zone"
+    outside = where.why if own or where.reviewers else gone
     decides = ladder.ask(
         turn,
         row,
@@ -216,6 +235,8 @@ def extend(turn: Turn, it: Interaction) -> Done:
         reviewers=where.reviewers,
         asked_by=_who(it),
         asked_name=it.actor.name,
+        # More time is more of what it has: else a year would be decided as nothing.
+        counts=has * (until - row.ends_on).days / ((row.ends_on - row.starts_on).days + 1),
     )
     return Done(note=f"That is decided by {decides}, because {outside}. See #{row.channel}.")
 
@@ -247,11 +268,17 @@ def _asked(turn: Turn, it: Interaction, row: SandboxRow) -> tuple[date, Decimal,
     return until, amount, why
 
 
+def _fresh(row: SandboxRow, it: Interaction) -> None:
+    """Raises Stale when the form was opened on another state of the sandbox: two that extend add up otherwise."""
+    if it.version != row.version:
+        raise Stale(
+            "The sandbox has changed since the form was opened; look at its card and try again."
+        )
+
+
 def _by_redline(turn: Turn, row: SandboxRow) -> bool:
-    return any(
-        case.closed_at is None and any(taken[0] == "halt" for taken in case.taken)
-        for case in redlines.of_sandbox(turn.connection, row.id)
-    )
+    case = stopped_by(redlines.of_sandbox(turn.connection, row.id))
+    return case is not None and bool(case.facts.get("stopped") == "halt")
 
 
 def _lives(row: SandboxRow) -> None:
@@ -272,7 +299,14 @@ def _why_form(
 ) -> OpenForm:
     row = _row(turn, it, allowed)
     why = TextField(name="why", label="Why", hint="Its owner reads it", max_length=LONGEST)
-    form = Form(action=action, subject=row.id, title=title, fields=(why,), submit=submit)
+    form = Form(
+        action=action,
+        subject=row.id,
+        version=row.version,
+        title=title,
+        fields=(why,),
+        submit=submit,
+    )
     return OpenForm(form=form)
 
 

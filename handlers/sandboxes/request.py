@@ -7,8 +7,9 @@ from datetime import time, timedelta
 from guardrails.alerts import words
 from guardrails.money import Money
 from guardrails.policy.sandboxes import RISK_CLASSES
-from guardrails.sandboxes.asking import STAGES, WORKLOADS, Asking, read
-from guardrails.sandboxes.zones import Placement, Use, Wanted, put
+from guardrails.sandboxes.asking import STAGES, WORKLOADS, Asking, name_of, read
+from guardrails.sandboxes.zones import Placement, Use, Wanted, put, with_headroom
+from guardrails.suggest import did_you_mean
 from handlers.conversation import (
     ChoiceField,
     DateField,
@@ -21,6 +22,7 @@ from handlers.conversation import (
     TextField,
     text,
 )
+from handlers.overruns.ending import REQUEST
 from handlers.refusals import FieldsRefused, NotFound
 from handlers.router import command, press, submission
 from handlers.sandboxes import clocks, ladder, money
@@ -59,10 +61,10 @@ def request(turn: Turn, it: Interaction) -> Done:
     currency = policy.workspace.currency
     asked = read(it.inputs, policy.sandboxes, currency, policy.teams, turn.today)
     if not isinstance(asked, Asking):
-        raise FieldsRefused(asked | _taken(turn, it.inputs.get("name", "")))
-    taken = _taken(turn, asked.name)
-    if taken:
-        raise FieldsRefused(taken)
+        raise FieldsRefused(asked | _taken(turn, name_of(it.inputs.get("name", ""))))
+    wrong = _taken(turn, asked.name) | _stranger(turn, it, asked.owner)
+    if wrong:
+        raise FieldsRefused(wrong)
     where = _place(turn, it, asked)
     row = _record(turn, it, asked, where)
     me = it.actor.person.strip().lower()
@@ -76,7 +78,7 @@ def request(turn: Turn, it: Interaction) -> Done:
     decides = ladder.ask(
         turn,
         row,
-        purpose=ladder.REQUEST,
+        purpose=REQUEST,
         amount=where.cap,
         until=asked.until,
         why="",
@@ -113,13 +115,34 @@ def _place(turn: Turn, it: Interaction, asked: Asking) -> Placement:
         feature=asked.feature,
         workload=asked.workload,
         stage=asked.stage,
-        estimate=asked.estimate,
+        # What the resources cost counts when less is estimated: an actuator hands out resources.
+        estimate=max(asked.estimate, asked.listed or asked.estimate),
         days=asked.days,
         data_class=asked.data_class,
         risk_class=asked.risk_class,
+        gpus=asked.resources.gpus,
+        of_team=is_of(turn, it, asked.team),
     )
     currency = turn.policy.workspace.currency
-    return put(turn.policy.sandboxes, wanted, it.actor.roles, uses(turn), currency)
+    where = put(turn.policy.sandboxes, wanted, it.actor.roles, uses(turn), currency)
+    if where.zone is None:
+        return where
+    people = (it.actor.person.strip().lower(), asked.owner)
+    since = turn.now - timedelta(days=turn.policy.ladder.window_days)
+    halted = sandboxes.halted_of(turn.connection, people, since)
+    if halted is None:
+        return where
+    outside = with_headroom(wanted.estimate, turn.policy.sandboxes.headroom_percent)
+    return Placement(
+        None, outside, f"{halted.name} was halted on {words.day(halted.halted_at.date())}"
+    )
+
+
+def is_of(turn: Turn, it: Interaction, team: str) -> bool:
+    """Whether somebody is of a team, by the policy: a member, or its lead."""
+    me = it.actor.person.strip().lower()
+    lead = turn.policy.teams[team].lead if team in turn.policy.teams else None
+    return me == lead or any(p.email == me and p.team == team for p in turn.policy.people)
 
 
 def _record(turn: Turn, it: Interaction, asked: Asking, where: Placement) -> SandboxRow:
@@ -182,13 +205,23 @@ def _record(turn: Turn, it: Interaction, asked: Asking, where: Placement) -> San
 
 def _taken(turn: Turn, name: str) -> dict[str, str]:
     """Why a name cannot be used: names are experiments' tags, and a bill must not mix two of them."""
-    known = sandboxes.named(turn.connection, name.strip().lower())
+    known = sandboxes.named(turn.connection, name)
     if known is not None and known.state not in ("declined", "withdrawn"):
         who = f"{known.asked_name} asked for it, and it is {STATES[known.state].lower()}"
         return {"name": f"A sandbox is called {known.name} already: {who}. Choose another name."}
-    if sandboxes.spends(turn.connection, name.strip().lower()):
+    if sandboxes.spends(turn.connection, name):
         return {"name": f"The bill has an experiment {name} already; choose another name."}
     return {}
+
+
+def _stranger(turn: Turn, it: Interaction, owner: str) -> dict[str, str]:
+    """An owner gets messages and may not decide, so it is somebody whom the policy knows, or whoever asks."""
+    known = {p.email for p in turn.policy.people} | {it.actor.person.strip().lower()}
+    if owner in known or not turn.policy.people:
+        return {}
+    return {
+        "owner": f"The policy knows nobody with the address {owner}{did_you_mean(owner, known)}"
+    }
 
 
 def _bias(turn: Turn, team: str) -> str:

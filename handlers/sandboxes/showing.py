@@ -4,14 +4,19 @@ from handlers.alerts.message import in_words
 from handlers.conversation import Message, Paragraph, Span, text
 from handlers.sandboxes.message import card, key_of
 from handlers.turn import Turn
-from storage import sandboxes
+from storage import outbox, sandboxes
 from storage.sandboxes import SandboxRow
 
 
 def show(turn: Turn, sandbox_id: str) -> SandboxRow:
-    """Edits the card to what is true now, wherever it stands."""
+    """Edits the card to what is true now, wherever it stands and says something else."""
     row = read(turn, sandbox_id)
-    turn.edit(key_of(row.id), card(turn, row))
+    message = card(turn, row)
+    now = message.model_dump(mode="json")
+    for message_key, _ in outbox.posted_places(turn.connection, key_of(row.id)):
+        if outbox.last_said(turn.connection, message_key)[1] != now:
+            turn.edit(key_of(row.id), message)
+            break
     return row
 
 

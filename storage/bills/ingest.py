@@ -1,8 +1,11 @@
 """Reads every bill and metric of the policy and stores what changed."""
 
 import time
+from dataclasses import replace
 from datetime import date
 
+from guardrails.sandboxes.spelling import with_sandboxes
+from storage import sandboxes
 from storage.bills.engine import local_engine
 from storage.bills.files import open_files
 from storage.bills.reading import Progress, Reading
@@ -57,6 +60,7 @@ def ingest(
     kept: list[KeptPeriod] = []
     with database.read() as connection:
         claims = claim_rules(connection)
+        loaded = replace(loaded, policy=with_sandboxes(policy, sandboxes.names(connection)))
     for bill in policy.bills:
         reading = Reading(loaded, database, bill, today, since, tell, claims)
         with local_engine() as local:

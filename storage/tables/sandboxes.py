@@ -65,7 +65,10 @@ class Sandbox(SQLModel, table=True):
         sa_column=Column(JSON, nullable=False), description="actuator → what it wanted remembered"
     )
     active_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    halted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    halted_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="while it is halted, or when it ended so"
+    )
+    halted_by: str = Field(default="", description="an e-mail, or the automatism that did it")
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     why: str = Field(default="", description="of the last change of state")
     outcome: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
@@ -125,6 +128,14 @@ class RedlineCase(SQLModel, table=True):
     )
     kept_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     kept_times: int = 0
+    doubted: str = Field(default="", description="why it was last said that it cannot be judged")
+    stopped_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="when it throttled or halted"
+    )
+    resumed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verified_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="when bills said whether the halt has worked"
+    )
     facts: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     opened_at: datetime = Field(sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

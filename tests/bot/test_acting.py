@@ -396,7 +396,7 @@ def everything(database: Database) -> str:
     """All that the tables of messages and sandboxes hold."""
     with database.read() as connection:
         rows = [
-            connection.execute(select(table.__table__)).all()  # type: ignore[attr-defined]
+            connection.execute(select(table.__table__)).all()
             for table in (Delivered, Sandbox, Actuation)
         ]
     return repr(rows)

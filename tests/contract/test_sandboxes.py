@@ -105,14 +105,14 @@ async def test_halted_resumed_extended_closed_and_looked_back_at(
 ) -> None:
     await ask(seat)
     await set_up(seat, acting)
-    await seat.press("engineer", CHANNEL, "Halt…")
+    await seat.press("lead", CHANNEL, "Halt…")
     assert await seat.fields() == ["why"]
-    assert await seat.submit("engineer", why="It loops.") == {}
+    assert await seat.submit("lead", why="It loops.") == {}
     await set_up(seat, acting)
     assert "Halted" in await card(seat)
     assert (await platform.sandboxes())["try-lora"]["state"] == "halted"
     await seat.press("engineer", CHANNEL, "Resume…")
-    assert "with the role" in await seat.told()
+    assert "Others halted it" in await seat.told()
     await seat.press("lead", CHANNEL, "Resume…")
     assert await seat.fields() == ["why"]
     assert await seat.submit("lead", why="The loop is mended.") == {}

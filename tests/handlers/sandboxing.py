@@ -1,11 +1,27 @@
 """What the tests of sandboxes share: a policy with zones, prices and actuators, and people who ask and press."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from sqlalchemy import Connection
+
+from guardrails.authority import roles_of
 from guardrails.orders import Order
-from handlers.conversation import Message
+from handlers.conversation import (
+    Actor,
+    Button,
+    Controls,
+    FieldErrors,
+    Interaction,
+    Kind,
+    Message,
+    Place,
+    Refused,
+)
+from handlers.daily import look_at_budgets, look_at_sandboxes
 from handlers.sandboxes import orders
 from handlers.sandboxes.daily import look_at
 from handlers.turn import Turn
@@ -14,6 +30,7 @@ from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
 from storage.tables.delivery import Outbox
 from storage.tables.sandboxes import Actuation, Sandbox
 from tests.conftest import POLICY
+from tests.handlers.alerting import places
 from tests.handlers.overrunning import LADDER, PEOPLE, ROLES, Desk
 
 SANDBOXES = """
@@ -64,6 +81,24 @@ def sandbox_policy(*edits: tuple[str, str], more: str = "") -> LoadedPolicy:
     return LoadedPolicy(policy, policy_hash(policy), Path())
 
 
+def refused(answer: Any) -> str:
+    """What a refusal says."""
+    assert isinstance(answer, Refused), answer
+    return f"{answer.reason}: {answer.sentence}"
+
+
+def errors(answer: Any) -> dict[str, str]:
+    """What is said at which field."""
+    assert isinstance(answer, FieldErrors), answer
+    return answer.errors
+
+
+def labels(message: Message) -> list[str]:
+    """Of the buttons of a message."""
+    controls = [c for b in message.blocks if isinstance(b, Controls) for c in b.controls]
+    return [c.label for c in controls if isinstance(c, Button)]
+
+
 class Sand(Desk):
     """The bot's handlers with sandboxes; orders are carried out as a test says."""
 
@@ -79,6 +114,29 @@ class Sand(Desk):
     def ask(self, who: str = "engineer", **changes: str) -> Any:
         """Asks for a sandbox; ``changes`` to the form."""
         return self.act("submission", "sandbox.request", who=who, **(FORM | changes))
+
+    def said_by(
+        self, kind: Kind, name: str, subject: str = "", /, *, who: str = "engineer", **inputs: str
+    ) -> Interaction:
+        """An interaction for a test that calls a handler in a transaction of its own."""
+        person = f"{who}@example.com"
+        actor = Actor(
+            person=person,
+            name=person,
+            surface="console",
+            tenant="local",
+            user_id=who,
+            roles=roles_of(self.loaded.policy, person),
+        )
+        return Interaction(
+            delivery_id=uuid4().hex,
+            kind=kind,
+            name=name,
+            subject=subject,
+            inputs=inputs,
+            actor=actor,
+            place=Place(surface="console", tenant="local", channel="ml-search"),
+        )
 
     def orders(self, sandbox: str = "try-lora") -> list[Any]:
         """Its orders, the oldest first."""
@@ -118,6 +176,26 @@ class Sand(Desk):
     def look_at(self, sandbox: str = "try-lora") -> int:
         return self.turn(lambda t: look_at(t, self.sandbox(sandbox).id))
 
+    def daily(self) -> int:
+        """The daily look at budgets and sandboxes, as the job does it after the bills are read."""
+        look_at_budgets(self.database, self.loaded, places, self.clock)
+        return look_at_sandboxes(self.database, self.loaded, places, self.clock)
+
+    def spend(self, a_day: float, first: date, last: date, sandbox: str = "try-lora") -> None:
+        """What a sandbox's bill says, in place of what was there; the rest of the bill goes on."""
+        self.bill(1, first, last, experiment="rest")
+        self.bill(a_day, first, last, experiment=sandbox)
+
+    def fail(self, reason: str = "The gateway is down.", *, final: bool = False) -> int:
+        """Every order that is due fails once; returns how many."""
+        claimed = self.claim()
+        for one in claimed:
+            if final:
+                self.turn(lambda t, o=one: orders.given_up(t, o, reason))
+            else:
+                self.turn(lambda t, o=one: orders.not_yet(t, o, reason, 10))
+        return len(claimed)
+
     def said(self, sandbox: str = "try-lora") -> list[str]:
         """What stands in its thread."""
         root = f"sandbox:{self.sandbox(sandbox).id}:"
@@ -130,6 +208,10 @@ class Sand(Desk):
 
     def states(self) -> dict[str, str]:
         return {r.name: r.state for r in self.rows(Sandbox)}
+
+    def turn_on(self, connection: Connection) -> Turn:
+        """A turn of a transaction that a test has begun."""
+        return Turn(connection, self.loaded, self.clock(), places)
 
     def in_turn(self, work: Any) -> Any:
         """A turn that reads its sandbox locked: ``work(turn, row)``."""

@@ -136,9 +136,7 @@ def test_unclaimed_and_alerts_when_there_are_none(busy: Bot) -> None:
     assert "1 anomaly is open" in words(busy.act("command", "spend", text="alerts"))
 
 
-def test_what_is_not_there_yet_says_so(bot: Bot) -> None:
-    for first, rest in (("council", "digest"), ("council", ""), ("council", "next")):
-        assert "not set up yet" in words(bot.act("command", first, text=rest))
+def test_a_mistyped_command_is_near_another(bot: Bot) -> None:
     near = bot.act("command", "sandbx", text="")
     assert isinstance(near, Refused)
     assert "/sandbox" in near.sentence

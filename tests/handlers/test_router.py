@@ -33,6 +33,7 @@ def test_every_deadline_that_is_set_has_a_handler() -> None:
         "overrun.review-open",
         "redline.act",
         "redline.remind",
+        "sandbox.asked",
         "sandbox.ends",
         "sandbox.outcome",
         "sandbox.remind",

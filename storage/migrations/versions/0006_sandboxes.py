@@ -151,6 +151,7 @@ def upgrade() -> None:
         sa.Column("handles", sa.JSON(), nullable=False),
         sa.Column("active_at", storage.columns.UtcDateTime(timezone=True), nullable=True),
         sa.Column("halted_at", storage.columns.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("halted_by", sa.String(), nullable=False),
         sa.Column("ended_at", storage.columns.UtcDateTime(timezone=True), nullable=True),
         sa.Column("why", sa.String(), nullable=False),
         sa.Column("outcome", sa.JSON(), nullable=True),
