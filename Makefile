@@ -59,6 +59,7 @@ pictures: install-test  ## draw the pictures in docs/pictures from the real mess
 	@$(BIN)/python -m tests.pictures.slack
 	@$(BIN)/python -m tests.pictures.teams
 	@$(BIN)/python -m tests.pictures.overruns
+	@$(BIN)/python -m tests.pictures.sandboxes
 
 pins:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile pyproject.toml --extra build --extra kubernetes --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt

@@ -88,7 +88,7 @@ def card(turn: Turn, row: SandboxRow) -> Message:
         blocks.append(Items(title="Set-up", items=steps))
     if row.outcome:
         blocks.append(Paragraph(text=outcome_line(turn, row)))
-    if row.zone and row.state in LIVING:
+    if row.zone and row.state in LIVING and row.state != "graduated":
         blocks.append(Small(text=text(f"Inside the zone {row.zone}: nobody had to decide.")))
     controls = controls_of(turn, row, orders)
     if controls:
