@@ -178,7 +178,7 @@ async def test_known_keys_still_count_when_the_key_server_is_down(home: House) -
 async def test_trap_43_a_key_server_that_hangs_does_not_stop_the_others(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "_PATIENCE", 0.6)
+    monkeypatch.setattr(keys, "_PATIENCE", 2.0)
     home.clock.now += timedelta(minutes=2)
     home.fake.hang_keys = 30.0
     before = home.fake.tokens.key
@@ -198,7 +198,7 @@ async def test_trap_43_a_key_server_that_hangs_does_not_stop_the_others(
     assert known.status == 200
     assert not waiting.done()
     assert (await waiting).status == 503
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 12
     home.fake.hang_keys = 0.0
 
 
