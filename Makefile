@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The published renderer of Adaptive Cards, Teams' look, a Markdown reader, and the schemas of Teams manifests: for
 # tests and pictures only.
-CARDS := adaptivecards@3.0.6 adaptivecards-designer@2.4.4 markdown-it@14.1.0 @microsoft/app-manifest@1.1.2
+CARDS := adaptivecards@3.0.6 adaptivecards-designer@2.4.4 markdown-it@14.1.0 @microsoft/app-manifest@1.1.2 axe-core@4.10.3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -60,6 +60,7 @@ pictures: install-test  ## draw the pictures in docs/pictures from the real mess
 	@$(BIN)/python -m tests.pictures.teams
 	@$(BIN)/python -m tests.pictures.overruns
 	@$(BIN)/python -m tests.pictures.sandboxes
+	@$(BIN)/python -m tests.pictures.dashboards
 
 pins:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile pyproject.toml --extra build --extra kubernetes --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt

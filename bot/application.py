@@ -16,9 +16,11 @@ from bot.acting import Acting
 from bot.actuators.making import make_actuators
 from bot.delivery import Delivery
 from bot.kernel import Kernel, utc_now
+from bot.metrics_door import add_routes as add_metrics
 from bot.settings import Settings, SettingsError
 from bot.surface import Surface
 from bot.web import web_application
+from handlers.council.post import COUNCIL, council_job, council_times
 from handlers.daily import Progress, Round, daily_round
 from handlers.deadlines import run_due
 from scheduler.clockwork import Clockwork, Job
@@ -86,8 +88,9 @@ def put_together(
     actuators = make_actuators(loaded.policy)
     kernel = Kernel(database, loaded, surfaces, delivery, clock, actuators)
     app = web_application(kernel)
-    app.cleanup_ctx.append(lambda _: _running(delivery.run()))
-    app.cleanup_ctx.append(lambda _: _running(Acting(kernel).run()))
+    add_metrics(app, kernel, settings.metrics_token)
+    app.cleanup_ctx.append(lambda _: _running(delivery.run))
+    app.cleanup_ctx.append(lambda _: _running(Acting(kernel).run))
     if settings.slack is not None:
         from bot.slack.door import add_routes as add_slack
         from bot.slack.surface import SlackSurface
@@ -129,12 +132,23 @@ def put_together(
                 lambda: str(daily_round(database, loaded, kernel.places, clock)),
             ),
             Job("tidy", ("03:30",), lambda: tidy(database, clock())),
+            *_council(loaded, database, kernel, clock),
         ],
         lambda: run_due(database, loaded, kernel.places, clock),
         delivery.wake,
     )
     app.cleanup_ctx.append(lambda _: _scheduling(clockwork))
     return Application(settings, kernel, app, clockwork)
+
+
+def _council(
+    loaded: LoadedPolicy, database: Database, kernel: Kernel, clock: Callable[[], datetime]
+) -> list[Job]:
+    """The job that posts the council's digest, when the policy has a council."""
+    times = council_times(loaded.policy)
+    if not times:
+        return []
+    return [Job(COUNCIL, times, lambda: council_job(database, loaded, kernel.places, clock))]
 
 
 def _check_currency(loaded: LoadedPolicy, database: Database) -> None:
@@ -163,8 +177,8 @@ def _check_default(loaded: LoadedPolicy, surfaces: Mapping[str, Surface]) -> Non
         )
 
 
-async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
+async def _running(work: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work())
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

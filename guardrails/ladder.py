@@ -84,7 +84,8 @@ def _not_for(rung: Rung, asked: Asked) -> str:
     if rung.when.workload and asked.workload not in rung.when.workload:
         return f"the workload {asked.workload or 'is not known'} is not"
     if rung.up_to is not None and asked.together > rung.up_to:
-        return "the amount is too large"
+        alone = asked.amount > rung.up_to
+        return f"the amount{'' if alone else ', with what was granted before,'} is too large"
     if rung.percent is not None and asked.is_more_than(rung.percent):
         return "the share of the budget is too large"
     if rung.percent is not None and rung.up_to is None and asked.limit is None:

@@ -1,7 +1,11 @@
 """Imports every module that registers handlers. A new conversation is added here, once."""
 
-from handlers import commands, home, later, maturity, runbooks, spend
+from handlers import commands, home, maturity, runbooks, spend, unit_costs
 from handlers.alerts import presses as alerts
+from handlers.council import add as council_add
+from handlers.council import decide as council_decide
+from handlers.council import follow as council_follow
+from handlers.dashboards import showing as dashboards
 from handlers.gates import presses as gates
 from handlers.overruns import ask, decide, in_review, silence
 from handlers.redlines import look as redlines_look
@@ -17,13 +21,16 @@ __all__ = [
     "claim",
     "claims",
     "commands",
+    "council_add",
+    "council_decide",
+    "council_follow",
     "daily",
+    "dashboards",
     "decide",
     "gates",
     "home",
     "in_review",
     "ladder",
-    "later",
     "listing",
     "maturity",
     "outcome",
@@ -35,4 +42,5 @@ __all__ = [
     "sandboxes",
     "silence",
     "spend",
+    "unit_costs",
 ]

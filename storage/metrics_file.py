@@ -16,6 +16,7 @@ from storage.bills.engine import file_name, identifier, quoted
 from storage.bills.errors import BillError
 from storage.bills.find_files import find_files, first_line
 from storage.database import Database
+from storage.metric_points import MLFLOW, PUSHED
 from storage.tables.spend import MetricPoint
 
 REQUIRED = ("day", "metric", "value")
@@ -39,6 +40,10 @@ def store_metrics(
     import duckdb
 
     what = f"metrics {source.name}"
+    if source.name in (PUSHED, MLFLOW):
+        raise BillError(
+            f"{what}: {PUSHED} and {MLFLOW} name what comes by HTTP; call these files something else."
+        )
     found = find_files(local, source.files, folder, what)
     first = True
     for file in found.all:
@@ -61,9 +66,10 @@ def store_metrics(
 
 
 def remove_sources_without(connection: Connection, names: Iterable[str]) -> tuple[str, ...]:
-    """Removes all points of sources that are none of ``names``; returns what these are called."""
+    """Removes all points of files that are none of ``names``; returns what these are called. What came
+    by HTTP stays: no file holds it."""
     stored = set(connection.execute(select(_TABLE.c.source).distinct()).scalars())
-    gone = sorted(stored - set(names))
+    gone = sorted(stored - {*names, PUSHED, MLFLOW})
     for name in gone:
         connection.execute(delete(_TABLE).where(_TABLE.c.source == name))
     return tuple(gone)

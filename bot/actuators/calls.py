@@ -1,6 +1,7 @@
 """Calls over HTTP to what carries out orders: bounded answers, no redirects, no secrets in what is said."""
 
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -192,6 +193,9 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
 def _why(error: Exception) -> str:
     # a wrong certificate is a ClientConnectorError without os_error
     cause = getattr(error, "os_error", None)
+    number = getattr(cause, "errno", None)
+    if isinstance(number, int):
+        return os.strerror(number)  # asyncio's own words name the address in Python
     return getattr(cause, "strerror", None) or str(error) or type(error).__name__
 
 

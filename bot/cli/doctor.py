@@ -182,8 +182,11 @@ def _actuators(start: Start) -> Iterator[Finding]:
             await actuator.close()
         return found
 
+    trial = {a.name for a in start.loaded.policy.actuators if a.dry_run}
     for name, wrong in asyncio.run(check()):
-        if wrong is None:
+        if name in trial:
+            yield Finding("ok", f"The actuator {name} is a dry run: it says what it would do.")
+        elif wrong is None:
             yield Finding("ok", f"The actuator {name} is ready.")
         else:
             yield Finding("warning", f"The actuator {name} is not ready.", wrong)

@@ -8,9 +8,11 @@ from bot.cli.audit import audit_app
 from bot.cli.check import check_command
 from bot.cli.db import db_app
 from bot.cli.detect import detect_command
+from bot.cli.digest import digest_command
 from bot.cli.doctor import doctor_command
 from bot.cli.ingest import ingest_command
 from bot.cli.manifest import manifest_app
+from bot.cli.replay import replay_command
 from bot.cli.run import run_command
 from bot.cli.sample import sample_command
 from bot.cli.score import score_command
@@ -29,6 +31,8 @@ app.command("sample")(sample_command)
 app.command("ingest")(ingest_command)
 app.command("detect")(detect_command)
 app.command("score")(score_command)
+app.command("replay")(replay_command)
+app.command("digest")(digest_command)
 app.command("doctor")(doctor_command)
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.console import commands, notes
 from bot.console.assets import Assets, cached
+from bot.console.dashboards import add_export
 from bot.console.gate import Gate, refuse
 from bot.console.live import Live, mark_text
 from bot.console.shown import API, PrivatePictures, message_json, reply_json
@@ -78,6 +79,7 @@ def add_routes(app: web.Application, surface: ConsoleSurface, kernel: Kernel) ->
     }
     for path, handler in reads.items():
         app.router.add_get(path, gate.read(handler), allow_head=False)
+    add_export(app, gate, surface, kernel)
     app.router.add_post(f"{API}/press", gate.act(door.press))
     app.router.add_post(f"{API}/submission", gate.act(door.submission))
     app.router.add_post(f"{API}/command", gate.act(door.command))

@@ -27,9 +27,6 @@ def doubts(policy: "Policy") -> Iterator[str]:
     yield from _unknown_owners(policy)
     yield from _bare_zones(policy.sandboxes)
     yield from unpassable(policy.gates, policy.staffed())
-    for team in policy.maturity.override if policy.teams else ():
-        if team not in policy.teams:
-            yield f"maturity.override names the team {team}, which teams has not{did_you_mean(team, policy.teams)}"
 
 
 def without_runbook(policy: "Policy", events: Collection[Event]) -> Iterator[str]:

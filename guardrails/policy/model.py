@@ -13,10 +13,12 @@ from guardrails.policy.alerts import Alerts, Channel, Detection, Watch
 from guardrails.policy.base import Name, Section
 from guardrails.policy.bills import AI, Allocation, Bills, Dimension, Metrics, TagKey
 from guardrails.policy.budgets import Budget, Nudges
+from guardrails.policy.council import Council
 from guardrails.policy.gates import Gate
 from guardrails.policy.gates import wrong as wrong_gates
 from guardrails.policy.ladder import Ladder
 from guardrails.policy.maturity import Maturity
+from guardrails.policy.mlflow import Mlflow
 from guardrails.policy.people import Members, Permission, Person, Role, Team
 from guardrails.policy.redlines import Redlines
 from guardrails.policy.sandboxes import Sandboxes
@@ -69,6 +71,7 @@ class Policy(Section):
     workspace: Workspace
     bills: Bills
     metrics: tuple[Metrics, ...] = ()
+    mlflow: Mlflow | None = None
     tags: dict[Dimension, TagKey] = Field(default_factory=dict)
     allocation: Allocation = Allocation()
     ai: AI = AI()
@@ -88,6 +91,7 @@ class Policy(Section):
     gates: tuple[Gate, ...] = ()
     redlines: Redlines = Redlines()
     maturity: Maturity = Maturity()
+    council: Council | None = None
     schedule: Schedule = Schedule()
     sample: Sample | None = None
     runbooks: Folder = Field(
@@ -145,6 +149,8 @@ class Policy(Section):
                 yield ("actuators", i, "name"), f"two actuators are called {name}"
         for keys, sentence in self.sandboxes.wrong(actuators):
             yield ("sandboxes", *keys), sentence
+        if self.council is not None:
+            yield from self._channel(("council", "channel"), self.council.channel, channels)
         for keys, sentence in self.redlines.wrong():
             yield ("redlines", *keys), sentence
         for keys, sentence in wrong_gates(self.gates):

@@ -30,9 +30,10 @@ def gate_facts(turn: Turn, row: SandboxRow) -> tuple[Fact, ...]:
         Fact(label="Judged next", value=text(At(time=next_look(turn)))),
     ]
     if gate.lower_after_days is not None and shown.since is not None:
-        day = shown.since + timedelta(days=gate.lower_after_days)
-        said = f"from {words.day(max(day, turn.today))} on a lower cap is proposed"
-        facts.append(Fact(label="Without the evidence", value=text(said)))
+        day = max(shown.since + timedelta(days=gate.lower_after_days), turn.today)
+        said = f"from {words.day(day)} on a lower cap is proposed"
+        if day <= row.ends_on:
+            facts.append(Fact(label="Without the evidence", value=text(said)))
     return tuple(facts)
 
 

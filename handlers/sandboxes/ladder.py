@@ -20,7 +20,7 @@ from handlers.overruns.message import key_of as overrun_key
 from handlers.refusals import Stale
 from handlers.sandboxes import control, money
 from handlers.sandboxes.allocate import allocate
-from handlers.sandboxes.message import key_of, resources_line, target
+from handlers.sandboxes.message import key_of, resources_line, spent_line, target
 from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
 from storage import sandboxes
@@ -63,7 +63,7 @@ def ask(
         channel=row.channel,
         facts={
             "title": _title(turn, row, purpose, amount, until),
-            "lines": _lines(turn, row, around, outside),
+            "lines": _lines(turn, row, purpose, around, outside),
             "purpose": purpose,
             "sandbox": row.id,
             "asker": row.asked_by,
@@ -159,6 +159,18 @@ def overran(turn: Turn, overrun: OverrunRow) -> None:
         )
 
 
+def _asked(turn: Turn, row: SandboxRow, purpose: str) -> list[list[str]]:
+    """What a new one is estimated at; what one that is extended has and has spent."""
+    if purpose != REQUEST:
+        has = f"{money.money(turn, money.cap(turn, row))} until {words.day(row.ends_on)}"
+        return [["Has now", has], ["Spent", spent_line(turn, row)]]
+    headroom = turn.policy.sandboxes.headroom_percent
+    return [
+        ["Estimate", f"{_estimate(turn, row)}, and {headroom} % headroom"],
+        ["Days", str(row.days)],
+    ]
+
+
 def _estimate(turn: Turn, row: SandboxRow) -> str:
     """What was estimated, and what the price list makes of the resources when that is something else."""
     own = money.estimate(row)
@@ -173,20 +185,20 @@ def bias(turn: Turn, team: str) -> Bias | None:
     """How good the team's estimates were, by its sandboxes that have ended."""
     rows = [r for r in sandboxes.ended(turn.connection, team) if r.state != "graduated"]
     currency = turn.policy.workspace.currency
-    return bias_of(
-        [(money.estimate(r), money.spent(turn, r)) for r in rows if r.currency == currency]
-    )
+    known = [(money.estimate(r), money.spent(turn, r)) for r in rows if r.currency == currency]
+    return bias_of([(e, s) for e, s in known if s > 0])  # what never ran says nothing
 
 
-def _lines(turn: Turn, row: SandboxRow, around: Standing | None, outside: str) -> list[list[str]]:
+def _lines(
+    turn: Turn, row: SandboxRow, purpose: str, around: Standing | None, outside: str
+) -> list[list[str]]:
     """What whoever decides has to know."""
     found = [
         ["What for", row.hypothesis],
         ["Success is", f"{row.metric} {target(row)}"],
         ["For", f"{row.feature} · {row.workload} · {row.stage}"],
         ["Team", row.team],
-        ["Estimate", _estimate(turn, row)],
-        ["Days", str(row.days)],
+        *_asked(turn, row, purpose),
         ["Data and risk", f"{row.data_class} · {row.risk_class}"],
         ["Not in a zone", outside],
     ]

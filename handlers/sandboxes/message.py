@@ -9,6 +9,7 @@ from guardrails.orders import Resources
 from guardrails.policy.actuators import LiteLLM
 from guardrails.sandboxes.life import ENDED, LIVING
 from handlers.alerts.message import in_words, mention_of
+from handlers.budgets.standing import last_day
 from handlers.conversation import (
     At,
     Block,
@@ -62,6 +63,7 @@ DOING = {
     "close": "removes it",
 }
 SHOWN = 6  # the newest orders
+TRIED = 3  # attempts: then somebody may want it tried at once
 
 
 def key_of(sandbox_id: str) -> str:
@@ -88,7 +90,7 @@ def card(turn: Turn, row: SandboxRow) -> Message:
         blocks.append(Items(title="Set-up", items=steps))
     if row.outcome:
         blocks.append(Paragraph(text=outcome_line(turn, row)))
-    if row.zone and row.state in LIVING and row.state != "graduated":
+    if row.zone and row.state in LIVING and row.state != "graduated" and not row.overrun_id:
         blocks.append(Small(text=text(f"Inside the zone {row.zone}: nobody had to decide.")))
     controls = controls_of(turn, row, orders)
     if controls:
@@ -96,14 +98,22 @@ def card(turn: Turn, row: SandboxRow) -> Message:
     return Message(
         summary=f"{title}. {in_words(turn.policy, state)}",
         blocks=tuple(blocks),
-        tone=TONES.get(row.state, "neutral"),
+        tone="critical"
+        if any(o.state == "failed" for o in orders)
+        else TONES.get(row.state, "neutral"),
     )
 
 
 def state_line(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> Text:
     """``Active until Fri 04 Dec``; while it is set up, that it is; why it is halted or ended."""
-    parts: list[str | Span] = [Strong(text=STATES[row.state])]
-    if row.state == "allocated":
+    trial = row.state in LIVING and _dry_run(turn, row)
+    parts: list[str | Span] = [Strong(text=STATES[row.state] + (" (dry run)" if trial else ""))]
+    failed = {o.operation for o in orders if o.state == "failed"}
+    if "close" in failed:
+        parts.append(", but not removed: see the set-up below")
+    if row.state == "allocated" and "allocate" in failed:
+        parts.append(f": {_money(turn, row)} are set aside, but setting it up failed.")
+    elif row.state == "allocated":
         left = sum(o.operation == "allocate" and o.state != "done" for o in orders)
         parts.append(
             f": {_money(turn, row)} are set aside, and it is being set up ({left} to go)."
@@ -147,8 +157,11 @@ def facts(turn: Turn, row: SandboxRow) -> tuple[Fact, ...]:
 
 
 def spent_line(turn: Turn, row: SandboxRow) -> str:
-    """``$420 of $1,200 (35 %)``."""
+    """``$420 of $1,200 (35 %)``; that no bill knows it yet, which is not the same as nothing."""
     spent, cap = money.spent(turn, row), money.cap(turn, row)
+    through = last_day(turn)
+    if not spent and (through is None or through < row.starts_on):
+        return f"not known before the next bill, of {money.money(turn, cap)}"
     share = f" ({words.percent(float(spent / cap))})" if cap > 0 else ""
     return f"{money.money(turn, spent)} of {money.money(turn, cap)}{share}"
 
@@ -218,6 +231,12 @@ def controls_of(turn: Turn, row: SandboxRow, orders: Sequence[ActuationRow]) -> 
 def may_try_again(row: SandboxRow, order: ActuationRow) -> bool:
     """Whether it was given up and still means something: what has ended can only be removed."""
     return bool(order.state == "failed") and (row.state in LIVING or order.operation == "close")
+
+
+def _dry_run(turn: Turn, row: SandboxRow) -> bool:
+    """Whether nothing that sets it up does anything."""
+    mine = [a for a in turn.policy.actuators if a.name in row.actuators]
+    return bool(mine) and all(a.dry_run for a in mine)
 
 
 def _has_key(turn: Turn, row: SandboxRow) -> bool:

@@ -134,7 +134,7 @@ def not_yet(turn: Turn, claimed: ClaimedOrder, reason: str, seconds: float) -> b
         row = show(turn, claimed.sandbox_id)
         what = DOING[claimed.order.operation]
         said = f"{claimed.actuator} {what}, and that fails so far: {reason} It is tried again."
-        tell(turn, row, f"slow-{claimed.id}", mention_of(turn.policy, row.asked_by), " ", said)
+        tell(turn, row, f"slow-{claimed.id}", *_asked(turn, row), said)
     return True
 
 
@@ -153,14 +153,19 @@ def given_up(turn: Turn, claimed: ClaimedOrder, reason: str) -> bool:
         reason,
         operation=claimed.order.operation,
     )
-    parts: list[str | Span] = [mention_of(turn.policy, row.asked_by), " "]
-    for mention in people_of(turn.policy, "operator", row.team)[:2]:
-        parts += [mention, " "]
     what = DOING[claimed.order.operation]
     close = ", or Close" if row.state in LIVING else ""
     said = f"{claimed.actuator} {what}: that did not work. {reason} Press Try again when it is mended{close}."
-    tell(turn, row, f"failed-{claimed.id}-{claimed.attempts}", *parts, said)
+    tell(turn, row, f"failed-{claimed.id}-{claimed.attempts}", *_asked(turn, row), said)
     return True
+
+
+def _asked(turn: Turn, row: SandboxRow) -> list[str | Span]:
+    """Whoever asked for it, and the operators."""
+    parts: list[str | Span] = [mention_of(turn.policy, row.asked_by), " "]
+    for mention in people_of(turn.policy, "operator", row.team)[:2]:
+        parts += [mention, " "]
+    return parts
 
 
 def _overtaken(turn: Turn, claimed: ClaimedOrder) -> bool:

@@ -42,7 +42,8 @@ _WORTH = (
 def ask_outcome(turn: Turn, row: SandboxRow, again: int = AGAIN) -> None:
     """Asks the owner, in the thread and in person, what came of it."""
     message = _question(turn, row)
-    turn.reply(key_of(row.id), f"{key_of(row.id)}:outcome:{again}", message)
+    # Once: what graduated is asked then, and may be closed later.
+    turn.reply(key_of(row.id), f"{key_of(row.id)}:outcome:{again}", message, once=True)
     turn.tell(row.owner, f"{key_of(row.id)}:outcome-asked:{again}", message)
     clocks.ask_again(turn, row, again)
 

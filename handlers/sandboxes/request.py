@@ -271,7 +271,7 @@ def _form(turn: Turn, it: Interaction, name: str) -> OpenForm:
         TextField(
             name="estimate",
             label=f"Estimate in {currency}",
-            hint="such as 1,200; without it the price list and the resources are used"
+            hint="such as 1,200; without it the price list and the resources are used. Headroom is added"
             if rules.prices.gpu_hour or rules.prices.million_tokens
             else "such as 1,200",
             required=not (rules.prices.gpu_hour or rules.prices.million_tokens),

@@ -1,5 +1,7 @@
 """Reads every bill and metric of the policy and stores what changed."""
 
+import logging
+import os
 import time
 from dataclasses import replace
 from datetime import date
@@ -7,6 +9,7 @@ from datetime import date
 from guardrails.sandboxes.spelling import with_sandboxes
 from storage import sandboxes
 from storage.bills.engine import local_engine
+from storage.bills.errors import BillError
 from storage.bills.files import open_files
 from storage.bills.reading import Progress, Reading
 from storage.bills.report import (
@@ -24,8 +27,11 @@ from storage.bills.warehouse import open_table
 from storage.coverage import coverage, shadow_spend
 from storage.database import Database
 from storage.metrics_file import remove_sources_without, store_metrics
+from storage.mlflow import store_mlflow
 from storage.policy_file import LoadedPolicy
 from storage.shadow import claim_rules
+
+log = logging.getLogger(__name__)
 
 
 def ingest(
@@ -53,7 +59,7 @@ def ingest(
     tell = progress or (lambda _what, _done: None)
     policy = loaded.policy
     _refuse_early(loaded)
-    metrics = _metrics(loaded, database, tell)
+    metrics = _metrics(loaded, database, tell, today)
     bills: list[BillReport] = []
     periods: list[PeriodReport] = []
     quarantine: list[QuarantineReport] = []
@@ -112,7 +118,9 @@ def _refuse_early(loaded: LoadedPolicy) -> None:
                     pass
 
 
-def _metrics(loaded: LoadedPolicy, database: Database, tell: Progress) -> tuple[MetricsReport, ...]:
+def _metrics(
+    loaded: LoadedPolicy, database: Database, tell: Progress, today: date
+) -> tuple[MetricsReport, ...]:
     """Metrics come first: shared costs may be split by them."""
     reports = []
     for source in loaded.policy.metrics:
@@ -121,4 +129,12 @@ def _metrics(loaded: LoadedPolicy, database: Database, tell: Progress) -> tuple[
             points, names = store_metrics(local, database, source, loaded.folder)
         tell(f"Reading the metrics {source.name}", 1.0)
         reports.append(MetricsReport(source.name, points, names))
+    section = loaded.policy.mlflow
+    try:
+        points = store_mlflow(database, section, os.environ, today)
+    except BillError as error:  # a score that is missing for a day must not stop the bills
+        log.warning("MLflow was not read: %s", error)
+    else:
+        if section is not None:
+            reports.append(MetricsReport("mlflow", points, tuple(section.metrics.values())))
     return tuple(reports)

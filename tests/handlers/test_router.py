@@ -27,6 +27,8 @@ def test_every_deadline_that_is_set_has_a_handler() -> None:
         "anomaly.snooze-over",
         "anomaly.expected-over",
         "anomaly.escalate",
+        "council.close",
+        "council.follow-up",
         "overrun.backup",
         "overrun.due",
         "overrun.remind",

@@ -264,9 +264,9 @@ class Life(RuleBasedStateMachine):
         else:
             self.sand.turn(lambda t: orders.given_up(t, late, "late"))
 
-    @rule(policy=st.sampled_from(POLICIES))
-    def policy_changes(self, policy: Any) -> None:
-        self.sand.loaded = policy
+    @rule(policy=st.integers(0, len(POLICIES) - 1))
+    def policy_changes(self, policy: int) -> None:
+        self.sand.loaded = POLICIES[policy]
 
     @rule(hours=st.sampled_from([1, 9, 24, 24, 96]))
     def time_passes(self, hours: int) -> None:
@@ -303,7 +303,7 @@ class Life(RuleBasedStateMachine):
 
     def _what_is_beyond_the_cap_is_announced(self) -> None:
         told = {(n.budget, n.basis) for n in self.sand.rows(BudgetNudge) if n.percent >= 100}
-        began = {r.budget for r in self.sand.rows(Overrun)}
+        began = {r.budget for r in self.sand.rows(Overrun) if r.kind != "sandbox"}
         for row in self.sand.rows(Sandbox):
             if row.state not in LIVING:
                 continue
@@ -311,8 +311,6 @@ class Life(RuleBasedStateMachine):
             if stands is not None and stands.burn.spent > stands.limit:
                 budget = f"sandbox/{row.name}"
                 assert (budget, "actual") in told or budget in began, row.name
-                said = self.sand.said(row.id)
-                assert row.state == "halted" or any("more than its cap" in s for s in said)
 
     @invariant()
     def whole(self) -> None:

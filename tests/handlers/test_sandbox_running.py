@@ -10,6 +10,8 @@ import pytest
 from guardrails.orders import Order
 from handlers.alerts.publish import publish
 from handlers.conversation import Done, Message, OpenForm, Private
+from handlers.sandboxes import control
+from handlers.turn import Turn
 from storage.database import Database
 from storage.tables.budgets import BudgetEntry, BudgetNudge, Overrun
 from storage.tables.timing import Deadline
@@ -410,6 +412,30 @@ def test_the_outcome_is_asked_for_again_twice_and_never_after_the_answer(sand: S
         sand.due()
     assert asked() == 3
     assert sand.rows(Deadline) == []
+
+
+def test_what_graduated_and_is_closed_later_is_not_asked_twice(sand: Sand) -> None:
+    """The question of its end had the key of the one of its graduation: one message was posted twice."""
+
+    def lifts(turn: Turn, row: Any) -> None:
+        control.lift(
+            turn,
+            row,
+            stage="scaled",
+            amount=Decimal(100),
+            ends_on=row.ends_on,
+            key="gate",
+            actor="lead@example.com",
+            name="ML lead, search",
+            why="It pays.",
+        )
+
+    sand.in_turn(lifts)
+    assert sand.sandbox("try-lora").state == "graduated"
+    assert sand.on("close", "lead", why="The product is gone.") == Done()
+    posted = [r.message_key for r in sand.posts("sandbox:")]
+    assert len(posted) == len(set(posted))
+    assert labels(sand.card_of()) == ["What came of it…"]
 
 
 def test_an_answer_ends_the_asking(sand: Sand) -> None:

@@ -3,6 +3,7 @@
 import { sendCommand } from "./actions.js";
 import { get, session } from "./api.js";
 import { drawCommandBox, focusCommandBox } from "./command-box.js";
+import { drawDashboard } from "./dashboard.js";
 import { showAllowed } from "./controls.js";
 import { announce, byId, closeMenu, el, icon, toast } from "./dom.js";
 import { startLive } from "./live.js";
@@ -264,11 +265,13 @@ function takeSession(found) {
   state.presses = found.presses;
   choosePersona();
   showAllowed();
+  drawDashboard();
   const persona = byId("persona");
   if (!persona || persona.getAttribute("aria-expanded") !== "true") drawPersona(becameSomeone);
 }
 
 function becameSomeone() {
+  drawDashboard();
   showAllowed();
   highlightYou();
   putPrivate();

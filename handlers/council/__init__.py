@@ -1,0 +1,1 @@
+"""The weekly council: its digest, what is asked of it, what it decides."""

@@ -1,0 +1,146 @@
+"""What is asked of a week's council: found by the numbers, added by people."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from guardrails.alerts import words
+from guardrails.budgets import Standing
+from handlers.budgets import message as budget_words
+from handlers.budgets.standing import standing
+from handlers.council.frame import Frame
+from handlers.sandboxes import money as sandbox_money
+from storage import council, council_week, redlines, sandboxes
+from storage.council import ItemRow
+
+
+@dataclass(frozen=True)
+class Item:
+    """One decision that is asked for; what was decided, once it was. ``state``: open, standing, decided."""
+
+    id: str
+    week: str
+    kind: str
+    subject: str
+    title: str
+    why: str
+    owner: str
+    asked_by: str = ""
+    asked_name: str = ""
+    state: str = "open"
+    decision: str = ""
+    decided_at: datetime | None = None
+    decided_names: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def item_id(week: str, kind: str, subject: str) -> str:
+    """The id of what is asked about one thing in one week: the same however often it is looked for."""
+    return hashlib.sha256(f"{week} {kind} {subject}".encode()).hexdigest()[:16]
+
+
+def item_of(row: ItemRow) -> Item:
+    """An item as it is kept."""
+    return Item(
+        id=row.id,
+        week=row.week,
+        kind=row.kind,
+        subject=row.subject,
+        title=row.title,
+        why=row.why,
+        owner=row.owner,
+        asked_by=row.asked_by,
+        asked_name=row.asked_name,
+        state=row.state,
+        decision=row.decision,
+        decided_at=row.decided_at,
+        decided_names=tuple(row.decided_names),
+        reason=row.reason,
+    )
+
+
+def agenda(frame: Frame) -> list[Item]:
+    """A week's items: those that are kept when its digest was posted; before, also those that the numbers of now
+    would ask."""
+    kept = [item_of(r) for r in council.items(frame.turn.connection, str(frame.week))]
+    if council.digest(frame.turn.connection, str(frame.week)) is None:
+        kept += [i for i in left_over(frame) if (i.kind, i.subject) not in _things(kept)]
+        there = _things(kept)
+        kept += [i for i in found(frame) if (i.kind, i.subject) not in there]
+    return sorted(kept, key=lambda i: (i.kind == "topic", i.title, i.kind, i.id))
+
+
+def left_over(frame: Frame) -> list[Item]:
+    """What was on the agenda of a week whose council was not held, as items of this one."""
+    week = str(frame.week)
+    return [
+        replace(item_of(row), id=item_id(week, row.kind, row.subject), week=week)
+        for row in council.left_over(frame.turn.connection, week)
+    ]
+
+
+def _things(items: list[Item]) -> set[tuple[str, str]]:
+    return {(i.kind, i.subject) for i in items}
+
+
+def found(frame: Frame) -> list[Item]:
+    """What the numbers ask: most of a cap is spent, a redline has warned, the outcome is not said. By name."""
+    return sorted(
+        [*_sandboxes(frame), *_ended(frame), *_budgets(frame)], key=lambda i: (i.title, i.kind)
+    )
+
+
+def _sandboxes(frame: Frame) -> Iterator[Item]:
+    turn = frame.turn
+    for row in sandboxes.living(turn.connection):
+        whys = []
+        stands = sandbox_money.standing_of(turn, row)
+        if stands is not None and _much(frame, stands):
+            whys.append(_spent(frame, stands))
+        warned = [
+            case.redline
+            for case in redlines.of_sandbox(turn.connection, row.id)
+            if case.closed_at is None and any(did == "warn" for did, _ in case.taken)
+        ]
+        whys += [f"the redline {name} has warned" for name in warned]
+        if whys:
+            yield _item(frame, "sandbox", row.id, row.name, "; ".join(whys), row.owner)
+
+
+def _ended(frame: Frame) -> Iterator[Item]:
+    zone = frame.turn.policy.workspace.zone
+    for row in council_week.without_outcome(frame.turn.connection, frame.until):
+        on = words.day(row.ended_at.astimezone(zone).date())
+        why = f"it ended on {on}, and nobody has said what came of it"
+        yield _item(frame, "sandbox", row.id, row.name, why, row.owner)
+
+
+def _budgets(frame: Frame) -> Iterator[Item]:
+    for budget in frame.turn.policy.budgets:
+        if budget.scope.experiment is None:
+            continue
+        stands = standing(frame.turn, budget)
+        if stands is not None and _much(frame, stands):
+            why = _spent(frame, stands)
+            yield _item(frame, "budget", budget.name, budget.name, why, budget.owner or "")
+
+
+def _much(frame: Frame, s: Standing) -> bool:
+    return s.limit > 0 and s.spent_share * 100 >= frame.rules.ask_at
+
+
+def _spent(frame: Frame, s: Standing) -> str:
+    currency = frame.turn.policy.workspace.currency
+    limit = budget_words.exactly(s.limit, currency)
+    last = words.day(s.span.last)
+    return (
+        f"{budget_words.share(s.spent_share)} of {limit} is spent, and it has to last until {last}"
+    )
+
+
+def _item(frame: Frame, kind: str, subject: str, title: str, why: str, owner: str) -> Item:
+    week = str(frame.week)
+    return Item(
+        item_id(week, kind, subject), week, kind, subject, title, why[:1].upper() + why[1:], owner
+    )

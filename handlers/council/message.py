@@ -1,0 +1,219 @@
+"""A week's digest in messages: five lines, then its parts, then what is to be decided."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from guardrails.alerts import words
+from guardrails.council import CHOICES, Outcome, Vote, outcome
+from guardrails.sandboxes.life import after
+from handlers.alerts.message import mention_of
+from handlers.conversation import (
+    At,
+    Block,
+    Button,
+    Control,
+    Controls,
+    Heading,
+    Items,
+    Message,
+    Paragraph,
+    Small,
+    Span,
+    Strong,
+    Text,
+    Tone,
+    text,
+)
+from handlers.council import costs, happened
+from handlers.council.agenda import Item, agenda
+from handlers.council.frame import Frame, Part, closes_at, key_of, rules_of
+from handlers.council.happened import WORDS
+from handlers.council.voices import votes_of
+from handlers.turn import Turn
+from storage import sandboxes
+
+_LABELS = {"continue": "Continue", "scale": "Scale", "kill": "Kill", "defer": "Defer"}
+_KILL = {
+    "sandbox": "It is halted when you may halt it; its data stays. Continue?",
+    "budget": "Its owner is asked to stop it. Continue?",
+    "topic": None,
+}
+_BY = {
+    "consent": "The first decision stands unless somebody objects",
+    "votes": "More than half of the votes decide",
+    "roles": "These roles must say the same",
+}
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A root message, and the replies in its thread: (name of the key's end, message)."""
+
+    week: str
+    root: Message
+    parts: tuple[tuple[str, Message], ...]
+    items: tuple[Item, ...]
+
+    def every(self) -> tuple[Message, ...]:
+        """Root first, then the thread."""
+        return (self.root, *(message for _, message in self.parts))
+
+
+def digest_of(frame: Frame) -> Digest:
+    """The whole digest of a week: the same for the same week, policy and database."""
+    cost, sandboxes = costs.costs(frame), happened.sandboxes(frame)
+    overruns, anomalies = happened.overruns(frame), costs.anomalies(frame)
+    gates, shadow = happened.gates(frame), costs.shadow(frame)
+    forecast, last = costs.forecast(frame), happened.last_time(frame)
+    asked = agenda(frame)
+    title = f"Experiment council {frame.week}, {words.day(frame.turn.today)}"
+    spent = cost.line if cost is not None else text(_no_bill(frame))
+    order = (last, cost, sandboxes, overruns, anomalies, gates, shadow, forecast)
+    if not asked and not any(p.loud for p in order if p is not None):
+        lines = [spent, text(frame.rules.quiet)] + ([last.line] if last is not None else [])
+        return Digest(str(frame.week), _root(title, lines, "neutral"), (), ())
+    lines = [
+        spent,
+        _joined(sandboxes, gates),
+        _joined(overruns, anomalies),
+        _joined(shadow, forecast),
+        _asked(frame, asked, last),
+    ]
+    parts = [(p.name, part_message(p)) for p in order if p is not None]
+    until = closes_at(frame)
+    for item in asked:
+        said = votes_of(frame.turn, item.id)
+        now = outcome(frame.rules, said, closed=item.state == "decided")
+        parts.append((f"item:{item.id}", item_message(frame.turn, item, said, now, until)))
+    root = _root(title, [line for line in lines if line], "warning" if asked else "neutral")
+    return Digest(str(frame.week), root, tuple(parts), tuple(asked))
+
+
+def _root(title: str, lines: Sequence[Text], tone: Tone) -> Message:
+    summary = f"{title}. {''.join(_word(s) for s in lines[0])}"
+    return Message(
+        summary=summary, blocks=(Heading(text=title), Items(items=tuple(lines))), tone=tone
+    )
+
+
+def _word(span: Span) -> str:
+    return "" if isinstance(span, At) else getattr(span, "text", getattr(span, "name", ""))
+
+
+def _no_bill(frame: Frame) -> str:
+    if frame.period is None:
+        return f"No bill of {words.day(frame.week.before.first)} or later has been read yet."
+    return "Nothing was spent in the week or in the one before."
+
+
+def _joined(*parts: Part | None) -> Text:
+    said: list[Span] = []
+    for part in parts:
+        if part is not None and part.line:
+            said += [*text(" "), *part.line] if said else list(part.line)
+    return tuple(said)
+
+
+def _asked(frame: Frame, asked: Sequence[Item], last: Part | None) -> Text:
+    said: list[str | Span] = []
+    if asked:
+        count = "1 decision is" if len(asked) == 1 else f"{len(asked)} decisions are"
+        said += [Strong(text=f"{count} asked of you"), " in the thread, until "]
+        said += [At(time=closes_at(frame)), "."]
+    if last is not None:
+        said += [" " if said else "", *last.line]
+    return text(*said)
+
+
+def part_message(part: Part) -> Message:
+    """A part as a reply of its own."""
+    return Message(summary=part.title, blocks=(Heading(text=part.title), *part.blocks))
+
+
+def item_key(item: Item) -> str:
+    """The message key of a decision that is asked for."""
+    return f"{key_of(item.week)}:item:{item.id}"
+
+
+def item_message(
+    turn: Turn, item: Item, votes: Sequence[Vote], now: Outcome | None, until: datetime
+) -> Message:
+    """What is asked with its buttons, what people say, and what stands or was decided."""
+    title = f"Decide: {item.title}" if item.state != "decided" else f"Decided: {item.title}"
+    blocks: list[Block] = [Heading(text=title)]
+    if item.why:
+        blocks.append(Paragraph(text=text(f"{item.why.rstrip('.')}.")))
+    who: list[str | Span] = []
+    if item.asked_name:
+        who.append(f"Added by {item.asked_name}.")
+    if item.owner and item.owner != item.asked_by:
+        who += [" Owner: " if who else "Owner: ", mention_of(turn.policy, item.owner), "."]
+    if who:
+        blocks.append(Small(text=text(*who)))
+    if votes:
+        lines = tuple(
+            text(Strong(text=v.name), f" {v.said}s" if v.said == "object" else f" {v.said}")
+            for v in votes
+        )
+        blocks.append(Items(title="Who said what", items=lines))
+    blocks.append(Paragraph(text=_state(turn, item, now, until)))
+    if item.state != "decided":
+        blocks.append(Controls(controls=_controls(item)))
+    if item.decision == "kill" and item.kind == "sandbox" and _runs(turn, item):
+        halt = Button(
+            label="Halt it…",
+            action="sandbox.halt",
+            subject=item.subject,
+            style="danger",
+            opens_form=True,
+        )
+        blocks.append(Controls(controls=(halt,)))
+    tone: Tone = "warning" if item.decision == "kill" else "good" if item.decision else "neutral"
+    said = f" {WORDS[item.decision]}" if item.decision else f": {item.why}" if item.why else ""
+    return Message(summary=f"{title}{said}", blocks=tuple(blocks), tone=tone)
+
+
+def _state(turn: Turn, item: Item, now: Outcome | None, until: datetime) -> Text:
+    rules = rules_of(turn.policy)
+    if item.state in ("standing", "decided"):
+        names = f" by {' and '.join(item.decided_names)}" if item.decided_names else ""
+        parts: list[str | Span] = [Strong(text=f"It {WORDS[item.decision]}"), names]
+        if item.decided_at is not None:
+            parts += [", ", At(time=item.decided_at)]
+        parts.append(f". {item.reason}")
+        if item.state == "standing":
+            parts += [" Until ", At(time=until), "."]
+        return text(*parts)
+    if now is not None and now.why:
+        return text(f"{now.why} Until ", At(time=until), ".")
+    how = _BY[rules.decide_by]
+    if rules.decide_by == "roles":
+        how += f": {' and '.join(rules.agree)}"
+    return text(f"{how}. Until ", At(time=until), ".")
+
+
+def _runs(turn: Turn, item: Item) -> bool:
+    """Whether a sandbox can be halted; who may is asked at the click, as on its card."""
+    box = sandboxes.get(turn.connection, item.subject)
+    return box is not None and after(box.state, "halt") is not None
+
+
+def _controls(item: Item) -> tuple[Control, ...]:
+    buttons: list[Control] = [
+        Button(
+            label=_LABELS[choice],
+            action=f"council.{choice}",
+            subject=item.id,
+            style="danger"
+            if choice == "kill"
+            else "primary"
+            if choice == "continue"
+            else "default",
+            confirm=_KILL[item.kind] if choice == "kill" else None,
+        )
+        for choice in CHOICES
+    ]
+    if item.state == "standing":
+        buttons.append(Button(label="Object", action="council.object", subject=item.id))
+    return tuple(buttons)

@@ -1,0 +1,78 @@
+"""What one unit costs, by experiment, feature or segment: spend over the metric, on complete days only."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.periods import Period
+from guardrails.policy.alerts import CostPerUnit
+from guardrails.policy.bills import Dimension
+from handlers.conversation import Block, Heading, Table
+from handlers.dashboards.parts import SHOWN, Days, change, made_of, unit_price
+from handlers.turn import Turn
+from storage import dashboards
+
+#: (metric, value of a dimension) → money for one unit.
+Prices = Mapping[tuple[str, str], Decimal]
+
+
+def prices(turn: Turn, period: Period, by: Dimension) -> Prices:
+    """The cost of one unit of every watched metric, in the workspace's currency; only where units were counted."""
+    units = turn.policy.watch.units
+    if not units:
+        return {}
+    spent = dashboards.spend_by(turn.connection, turn.policy, period, by)
+    counted = dashboards.units_by(turn.connection, [u.metric for u in units], period, by)
+    return {
+        (u.metric, name): amount * u.per / counted[u.metric, name]
+        for u in units
+        for (name,), amount in spent.items()
+        if name and counted.get((u.metric, name), Decimal(0)) > 0
+    }
+
+
+def per(unit: CostPerUnit) -> str:
+    """``successful output``, ``1,000 inferences``."""
+    return unit.label if unit.per == 1 else f"{unit.per:,} {unit.label}"
+
+
+def price_said(turn: Turn, unit: CostPerUnit, price: Decimal) -> str:
+    """``$0.0042 per 1,000 inferences``."""
+    return f"{unit_price(price, turn.policy.workspace.currency)} per {per(unit)}"
+
+
+def first_price(units: Sequence[CostPerUnit], found: Prices, name: str) -> CostPerUnit | None:
+    """The first watched unit that is counted under a name."""
+    return next((u for u in units if (u.metric, name) in found), None)
+
+
+def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
+    """Every unit that is counted, by a dimension, against the days before; nothing while none is."""
+    if days.whole is None or days.before is None:
+        return []
+    now, before = prices(turn, days.whole, by), prices(turn, days.before, by)
+    spent = dashboards.spend_by(turn.connection, turn.policy, days.whole, by)
+    currency = turn.policy.workspace.currency
+    tables: list[Block] = []
+    for unit in turn.policy.watch.units:
+        mine = sorted((n for m, n in now if m == unit.metric), key=lambda n: (-spent[n,], n))
+        rows = [
+            (
+                name,
+                unit_price(now[unit.metric, name], currency),
+                change(now[unit.metric, name], before.get((unit.metric, name), Decimal(0))),
+            )
+            for name in mine[:SHOWN]
+        ]
+        if rows:
+            # The unit is in the heading: three short columns fit on a phone.
+            header = (by.capitalize(), "Cost", "Change")
+            tables.append(Heading(text=f"Cost per {per(unit)}"))
+            tables.append(Table(header=header, rows=tuple(rows), align="lrr"))
+    if not tables:
+        return []
+    note = (
+        f"complete days to {words.day(days.whole.last)}, "
+        f"against the {words.days(days.before.days)} before"
+    )
+    return [*tables, made_of("/spend NAME last 30d", note=note)]

@@ -1,0 +1,208 @@
+"""The engineers' dashboard: spend by experiment, cost against quality, open anomalies, runway."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.budgets import Standing
+from guardrails.policy.budgets import Budget
+from handlers.alerts.record import found_of
+from handlers.budgets.message import share as share_of_limit
+from handlers.budgets.standing import allocation, standings
+from handlers.conversation import (
+    Actor,
+    Block,
+    Heading,
+    Items,
+    Message,
+    Paragraph,
+    Small,
+    Strong,
+    Table,
+    text,
+)
+from handlers.dashboards.costs import first_price, price_said, prices
+from handlers.dashboards.parts import (
+    SHOWN,
+    UNALLOCATED,
+    Days,
+    change,
+    days_of,
+    growing_line,
+    made_of,
+    money,
+    parts_table,
+    spend_band,
+    weeks,
+    whole_of,
+)
+from handlers.turn import Turn
+from storage import anomalies, dashboards, sandboxes, spend
+
+QUEUE = 4
+
+
+def engineers(turn: Turn, actor: Actor) -> Message:
+    """Of the person's own team when it spends, else of the whole company."""
+    days, currency = days_of(turn), turn.policy.workspace.currency
+    team, spellings = _team_of(turn, actor)
+    found = dashboards.spend_by(
+        turn.connection,
+        turn.policy,
+        days.all,
+        "experiment",
+        "day",
+        only={"team": spellings} if team else None,
+    )
+    by_name: dict[str, dict[date, Decimal]] = defaultdict(dict)
+    by_day: dict[date, Decimal] = defaultdict(Decimal)
+    for (name, day), amount in found.items():
+        by_name[name][day] = amount
+        by_day[day] += amount
+    sums = {name: sum(amounts.values(), Decimal(0)) for name, amounts in by_name.items()}
+    whole = whole_of(sums, currency)
+    whose = f"team {team}" if team else "the company"
+    title = f"Engineers: {money(whole.total, currency)} of {whose} in {words.days(days.all.days)}"
+    trends = {n or UNALLOCATED: (_trend(a, days),) for n, a in by_name.items()}
+    command = f"/spend team {team} last 30d" if team else "/spend last 30d"
+    blocks: list[Block] = [
+        Heading(text=title),
+        parts_table("Experiment", whole, trends, ("Week on week",), (_trend(by_day, days),)),
+        made_of(command, "/spend NAME last 30d", note=growing_line(days)),
+        *spend_band(f"Spend of {whose}", by_day, days, currency),
+        *_quality(turn, days, sums),
+        *_queue(turn, team),
+        *_runway(turn, team),
+    ]
+    return Message(summary=title, blocks=tuple(blocks))
+
+
+def _team_of(turn: Turn, actor: Actor) -> tuple[str, list[str]]:
+    """The person's team and how the bill spells it; both empty when it has not spent."""
+    mine = next((p.team for p in turn.policy.people if p.email == actor.person), None)
+    spellings = spend.spelled(turn.connection, "team", mine) if mine else []
+    return (mine, spellings) if mine and spellings else ("", [])
+
+
+def _trend(amounts: Mapping[date, Decimal], days: Days) -> str:
+    if days.whole is None:
+        return "–"
+    return change(*weeks(amounts, days.whole.last))
+
+
+def _quality(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> list[Block]:
+    """What a unit costs (or the whole, where none is counted) and how good it is, against the days before."""
+    watch = turn.policy.watch
+    if days.whole is None or days.before is None or not (watch.units or watch.quality):
+        return []
+    names = [n for n, _ in sorted(sums.items(), key=lambda item: (-item[1], item[0])) if n]
+    both = (days.whole, days.before)
+    now, before = (prices(turn, p, "experiment") for p in both)
+    spent, earlier = (
+        dashboards.spend_by(turn.connection, turn.policy, p, "experiment") for p in both
+    )
+    good, was = (dashboards.means_by(turn.connection, watch.quality, p, "experiment") for p in both)
+    nothing, rows = Decimal(0), []
+    for name in names:
+        unit = first_price(watch.units, now, name)
+        score = next((m for m in watch.quality if (m, name) in good), None)
+        if unit is None and score is None:
+            continue
+        value, better = "–", ""
+        if unit is not None:
+            key = (unit.metric, name)
+            cost = price_said(turn, unit, now[key])
+            dearer = change(now[key], before.get(key, nothing))
+        else:
+            whole = spent.get((name,), nothing)
+            cost = f"{money(whole, turn.policy.workspace.currency)} in all"
+            dearer = change(whole, earlier.get((name,), nothing))
+        if score is not None:
+            value = f"{good[score, name]:.3f} {score}"
+            better = change(good[score, name], was.get((score, name), 0.0))
+        rows.append((name, cost, value, _moved(dearer, better)))
+    if not rows:
+        return []
+    header = ("Experiment", "Cost", "Quality", "Change")
+    return [
+        Heading(text="Cost against quality"),
+        Table(header=header, rows=tuple(rows[:SHOWN]), align="lrrl"),
+        made_of(
+            "/spend NAME last 30d",
+            note=f"complete days to {words.day(days.whole.last)}, "
+            f"against the {words.days(days.before.days)} before",
+        ),
+    ]
+
+
+def _moved(cost: str, quality: str) -> str:
+    """``cost +12 %, quality −1 %``; ``none`` when neither has changed."""
+    if cost == "no change" and quality in ("no change", ""):
+        return "none"
+    told = [f"cost {cost}"] if cost != "no change" else []
+    if quality and quality != "no change":
+        told.append(f"quality {quality}")
+    return ", ".join(told)
+
+
+def _queue(turn: Turn, team: str) -> list[Block]:
+    rows = [
+        r
+        for r in anomalies.shown(turn.connection)
+        if not team
+        or (r.found.get("allocation") or {}).get("team", "").casefold() == team.casefold()
+    ]
+    blocks: list[Block] = [Heading(text="Open anomalies")]
+    if not rows:
+        return [*blocks, Paragraph(text=text("None: all that is watched is inside its band."))]
+    lines = tuple(
+        text(Strong(text=r.severity.capitalize()), f" {words.headline(found_of(r))}")
+        for r in rows[:QUEUE]
+    )
+    more = f"and {len(rows) - QUEUE} more" if len(rows) > QUEUE else ""
+    return [*blocks, Items(items=lines, numbered=True), made_of("/spend alerts", note=more)]
+
+
+def _runway(turn: Turn, team: str) -> list[Block]:
+    """The budgets and sandboxes of the team, the soonest end first."""
+    living = sandboxes.living(turn.connection)
+    known = {sandboxes.ledger_name(row): row.team for row in living}  # also before they spend
+
+    def team_of(budget: Budget) -> str:
+        return (known.get(budget.name) or allocation(turn, budget).get("team", "")).casefold()
+
+    found = [s for s in standings(turn) if not team or team_of(s.budget) == team.casefold()]
+    blocks: list[Block] = [Heading(text="Runway of budgets and sandboxes")]
+    if not found:
+        return [*blocks, Small(text=text("No budget is set for it, so there is no runway."))]
+    return [*blocks, runway_table(turn, found), made_of("/spend budgets", "/sandbox list")]
+
+
+def runway_table(turn: Turn, found: Sequence[Standing]) -> Table:
+    """Budgets by the day on which they end, the soonest first."""
+    currency = turn.policy.workspace.currency
+    soonest = sorted(
+        found, key=lambda s: (s.burn.exhausted_on or date.max, -s.forecast_share, s.budget.name)
+    )
+    rows = tuple(
+        (
+            s.budget.name,
+            f"{money(s.burn.spent, currency)} of {money(s.limit, currency)}",
+            share_of_limit(s.forecast_share),
+            ends(s),
+        )
+        for s in soonest[:SHOWN]
+    )
+    return Table(header=("Budget", "Spent", "Forecast", "Runway"), rows=rows, align="lrrl")
+
+
+def ends(s: Standing) -> str:
+    """``used up``, ``to Fri 27 Nov``, ``the whole period``."""
+    b = s.burn
+    if b.runway_days == 0:
+        return "used up"
+    if b.exhausted_on is not None and b.exhausted_on <= s.span.last:
+        return f"to {words.day(b.exhausted_on)}"
+    return "the whole period"

@@ -1,0 +1,200 @@
+"""The executives' dashboard: how much of AI spend explores, how fast experiments move, what output costs."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from statistics import median
+
+from guardrails.alerts import words
+from guardrails.periods import Period
+from guardrails.policy.bills import Dimension
+from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, text
+from handlers.dashboards.costs import per
+from handlers.dashboards.parts import (
+    WEEK,
+    Days,
+    Whole,
+    change,
+    days_of,
+    growing_line,
+    made_of,
+    money,
+    parts_table,
+    series_band,
+    share,
+    times_of,
+    unit_price,
+)
+from handlers.turn import Turn
+from storage import dashboards
+
+#: The stages of research and development.
+EXPLORES = ("exploration", "pilot")
+_STAGES = (*EXPLORES, "scaled", "production")
+_DAY = timedelta(days=1)
+#: Units are of whatever the policy counts; their cost is that of what serves them.
+_SERVES: Dimension = "experiment"
+
+
+def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Message:
+    """Of the whole company; ``busy`` is the metric of GPU hours in which something was computed."""
+    days, currency = days_of(turn), turn.policy.workspace.currency
+    found = dashboards.spend_by(turn.connection, turn.policy, days.all, "ai", "stage", "day")
+    stages: dict[str, Decimal] = defaultdict(Decimal)
+    research: dict[date, Decimal] = defaultdict(Decimal)
+    every: dict[date, Decimal] = defaultdict(Decimal)
+    other = Decimal(0)
+    for (ai, stage, day), amount in found.items():
+        if not ai:
+            other += amount
+            continue
+        stages[stage] += amount
+        every[day] += amount
+        if stage in EXPLORES:
+            research[day] += amount
+    ai_spend = sum(stages.values(), Decimal(0))
+    explored = sum((stages[s] for s in EXPLORES if s in stages), Decimal(0))
+    whole = _whole(stages, other, currency)
+    part = share(explored, ai_spend)
+    title = f"Executives: {money(whole.total, currency)} in {words.days(days.all.days)}"
+    if ai_spend > 0:
+        title = f"{title}, {part} of AI spend is research and development"
+    cells = {f"AI, {s or 'stage not known'}": (share(a, ai_spend),) for s, a in stages.items()}
+    blocks: list[Block] = [
+        Heading(text=title),
+        parts_table("Stage", whole, cells, ("Of AI",), (share(ai_spend, ai_spend),)),
+        made_of(
+            "/spend last 30d",
+            "/spend unclaimed last 30d",
+            note="; ".join(
+                filter(
+                    None,
+                    (
+                        "research: exploration and pilot; by day and stage in the console's export",
+                        growing_line(days),
+                    ),
+                )
+            ),
+        ),
+        *_course(research, every, days),
+        *_velocity(turn, days),
+        *_efficiency(turn, days, busy),
+    ]
+    return Message(summary=title, blocks=tuple(blocks))
+
+
+def _whole(stages: dict[str, Decimal], other: Decimal, currency: str) -> Whole:
+    """The stages in their order, then those that the policy's words do not know, and what is no AI last."""
+    ordered = sorted((s for s in stages if s and s not in _STAGES), key=str.casefold)
+    names = [s for s in (*_STAGES, *ordered, "") if s in stages]
+    parts = [(f"AI, {s or 'stage not known'}", stages[s]) for s in names]
+    if other or not parts:
+        parts.append(("not AI", other))
+    return Whole(tuple(parts), currency)
+
+
+def _course(research: dict[date, Decimal], every: dict[date, Decimal], days: Days) -> list[Block]:
+    """The share of research by day, each the mean of the seven days to it, so that weekends do not show."""
+    if days.whole is None:
+        return []
+
+    def mean(last: date) -> float | None:
+        week = [last - n * _DAY for n in range(WEEK)]
+        whole = sum((every.get(d, Decimal(0)) for d in week), Decimal(0))
+        part = sum((research.get(d, Decimal(0)) for d in week), Decimal(0))
+        return float(part / whole) if whole > 0 else None
+
+    first = days.whole.first + (WEEK - 1) * _DAY
+    shown = [first + n * _DAY for n in range((days.whole.last - first).days + 1)]
+    values = [mean(d) for d in shown]
+    known = [v for v in values if v is not None]
+    if len(known) < 2:
+        return []
+    alt = (
+        f"Research and development is {words.percent(known[-1])} of AI spend in the week to "
+        f"{words.day(days.whole.last)}; it was {words.percent(known[0])} in the week to "
+        f"{words.day(first)}."
+    )
+    title = "Share of research and development, mean of seven days"
+    return [series_band(title, alt, "share of AI spend", shown, values)]
+
+
+def _velocity(turn: Turn, days: Days) -> list[Block]:
+    found = dashboards.velocity(turn.connection, days.all, *times_of(turn, days.all))
+    wait = "nothing was decided"
+    if found.waits:
+        middle = median(w.total_seconds() for w in found.waits)
+        wait = f"{waited(timedelta(seconds=middle))} (median of {len(found.waits)})"
+    facts = (
+        ("Sandboxes asked for", str(found.asked)),
+        ("Started", str(found.started)),
+        ("Promoted", str(found.promoted)),
+        ("Stopped", f"{found.halted} halted, {found.ended} ended"),
+        ("Time to decision", wait),
+    )
+    return [
+        Heading(text="Innovation velocity"),
+        Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
+        made_of("/sandbox list", note=f"since {words.day(days.all.first)}"),
+    ]
+
+
+def waited(time: timedelta) -> str:
+    """``at once``, ``25 minutes``, ``3.5 hours``, ``2.1 days``."""
+    minutes = time.total_seconds() / 60
+    if minutes < 1:
+        return "at once"
+    if minutes < 90:
+        return f"{minutes:.0f} minutes" if round(minutes) != 1 else "1 minute"
+    if minutes < 48 * 60:
+        return f"{minutes / 60:.1f} hours"
+    return f"{minutes / 60 / 24:.1f} days"
+
+
+def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
+    """Idle GPUs, and what a unit of all that is counted costs, against the days before."""
+    if days.whole is None or days.before is None:
+        return []
+    facts = []
+    hours = dashboards.gpu_hours(turn.connection, busy, days.whole)
+    if hours is not None:
+        billed, used = hours
+        idle = max(billed - used, Decimal(0))
+        facts.append(("Idle GPUs", f"{share(idle, billed)} of {billed:,.0f} GPU hours"))
+    currency = turn.policy.workspace.currency
+    now, before = (_all_prices(turn, period) for period in (days.whole, days.before))
+    for unit in turn.policy.watch.units:
+        if unit.metric not in now:
+            continue
+        price = now[unit.metric] * unit.per
+        moved = change(now[unit.metric], before.get(unit.metric, Decimal(0)))
+        facts.append((f"One {per(unit)}" if unit.per == 1 else per(unit).capitalize(),
+                      f"{unit_price(price, currency)}, {moved}"))  # fmt: skip
+    if not facts:
+        return []
+    return [
+        Heading(text="Infrastructure efficiency"),
+        Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
+        made_of(
+            "/spend dashboard engineer",
+            "/spend dashboard product",
+            note=f"complete days to {words.day(days.whole.last)}",
+        ),
+    ]
+
+
+def _all_prices(turn: Turn, period: Period) -> dict[str, Decimal]:
+    """Metric → what one cost: the spend of the experiments that count it, over all that they counted."""
+    metrics = [u.metric for u in turn.policy.watch.units]
+    if not metrics:
+        return {}
+    counted = dashboards.units_by(turn.connection, metrics, period, _SERVES)
+    spent = dashboards.spend_by(turn.connection, turn.policy, period, _SERVES)
+    found = {}
+    for metric in metrics:
+        mine = {name: n for (m, name), n in counted.items() if m == metric and name and n > 0}
+        units = sum(mine.values(), Decimal(0))
+        if units:
+            cost = sum((spent.get((name,), Decimal(0)) for name in mine), Decimal(0))
+            found[metric] = cost / units
+    return found

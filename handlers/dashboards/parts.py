@@ -1,0 +1,242 @@
+"""What all dashboards share: days, parts that add up as they are shown, daily series, where figures are from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+from babel.numbers import format_currency, get_currency_precision
+
+from guardrails.alerts import words
+from guardrails.money import Money
+from guardrails.periods import Period
+from handlers.budgets.standing import last_day
+from handlers.conversation import Band, Block, Code, Small, Span, Table, text
+from handlers.turn import Turn
+
+DAYS = 30
+SHOWN = 8
+UNALLOCATED = "not allocated"
+WEEK = 7
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days of a dashboard: ``all`` to yesterday; ``whole``: those of them that are complete, ``before``: as
+    many before these. None while no day is complete."""
+
+    all: Period
+    whole: Period | None
+    before: Period | None
+
+    @property
+    def growing(self) -> tuple[date, ...]:
+        """The days whose charges are not all in yet."""
+        first = self.whole.last + _DAY if self.whole else self.all.first
+        return tuple(first + n * _DAY for n in range((self.all.last - first).days + 1))
+
+
+def days_of(turn: Turn) -> Days:
+    """The last 30 days to yesterday, as ``/spend`` has them."""
+    every = Period(turn.today - DAYS * _DAY, turn.today - _DAY)
+    known = last_day(turn)
+    if known is None or known < every.first:
+        return Days(every, None, None)
+    whole = Period(every.first, known)
+    before = Period(whole.first - whole.days * _DAY, whole.first - _DAY)
+    return Days(every, whole, before)
+
+
+def times_of(turn: Turn, period: Period) -> tuple[datetime, datetime]:
+    """The first moment of a period in the workspace's zone, and that of tomorrow: what people did today counts."""
+    zone = turn.policy.workspace.zone
+    return (
+        datetime.combine(period.first, time.min, zone),
+        datetime.combine(turn.today + _DAY, time.min, zone),
+    )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A sum and its parts, the largest first; the parts add up to it exactly."""
+
+    parts: tuple[tuple[str, Decimal], ...]
+    currency: str
+
+    @property
+    def total(self) -> Decimal:
+        """The sum."""
+        return sum((amount for _, amount in self.parts), Decimal(0))
+
+    def said(self) -> tuple[str, ...]:
+        """The parts as they are shown, and the total last: what is shown adds up, too."""
+        step = _step(self.total, self.currency)
+        shown = apportioned([amount for _, amount in self.parts], step)
+        return tuple(_said(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
+
+
+def whole_of(
+    sums: Mapping[str, Decimal], currency: str, shown: int = SHOWN, nothing: str = UNALLOCATED
+) -> Whole:
+    """The largest parts by name, the smaller ones as one, and last what has no name."""
+    named = sorted(((n, a) for n, a in sums.items() if n), key=lambda item: (-item[1], item[0]))
+    parts = named[:shown]
+    if len(named) == shown + 1:
+        parts = named
+    elif len(named) > shown:
+        rest = named[shown:]
+        parts.append((f"{len(rest)} smaller ones", sum((a for _, a in rest), Decimal(0))))
+    if "" in sums:
+        parts.append((nothing, sums[""]))
+    return Whole(tuple(parts), currency)
+
+
+def apportioned(amounts: Sequence[Decimal], step: Decimal) -> list[Decimal]:
+    """Amounts rounded to ``step`` so that they add up to their rounded sum (largest remainders, as seats are
+    given in a parliament); none is off by a step or more."""
+    floors = [(a / step).to_integral_value(ROUND_FLOOR) for a in amounts]
+    total = (sum(amounts, Decimal(0)) / step).to_integral_value(ROUND_HALF_EVEN)
+    left = int(total - sum(floors, Decimal(0)))
+    nearest = sorted(range(len(floors)), key=lambda i: (floors[i] - amounts[i] / step, i))
+    for i in nearest[:left]:
+        floors[i] += 1
+    return [f * step for f in floors]
+
+
+def _step(total: Decimal, currency: str) -> Decimal:
+    """Whole units from 100 on, as Money is said; cents below."""
+    if abs(total) >= 100:
+        return Decimal(1)
+    return Decimal(1).scaleb(-get_currency_precision(currency))
+
+
+def _said(amount: Decimal, currency: str, step: Decimal) -> str:
+    digits = max(0, -int(step.normalize().as_tuple().exponent))
+    zeros = "." + "0" * digits if digits else ""
+    pattern = f"¤#,##0{zeros};-¤#,##0{zeros}"
+    return format_currency(amount, currency, pattern, locale="en_US", currency_digits=False)
+
+
+def parts_table(
+    first: str,
+    whole: Whole,
+    more: Mapping[str, Sequence[str]] | None = None,
+    header: Sequence[str] = (),
+    of_total: Sequence[str] = (),
+) -> Table:
+    """A table of parts, with a last row that has the sum: with their shares, or with other cells by name under
+    ``header``; ``of_total`` are those of the sum. Three columns fit on a phone."""
+    total = whole.total
+    cells = {n: (share(a, total),) for n, a in whole.parts} if more is None else more
+    header = header or ("Share",)
+    blank = ("–",) * len(header)
+    *said, said_total = whole.said()
+    rows = [
+        (name, amount, *cells.get(name, blank))
+        for (name, _), amount in zip(whole.parts, said, strict=True)
+    ]
+    last = ("All", said_total, *(of_total or (share(total, total),)))
+    return Table(
+        header=(first, "Spend", *header), rows=(*rows, last), align="lr" + "r" * len(header)
+    )
+
+
+def share(amount: Decimal, total: Decimal) -> str:
+    """``42 %``; a dash of nothing."""
+    return words.percent(float(amount / total)) if total else "–"
+
+
+def change(now: Decimal | float, before: Decimal | float) -> str:
+    """``+12 %`` against what was before; ``new`` when that was nothing."""
+    if before <= 0:
+        return "new" if now > 0 else "–"
+    moved = float(now) / float(before) - 1
+    if abs(moved) < 0.005:
+        return "no change"
+    return f"{'+' if moved >= 0 else '−'}{words.percent(abs(moved))}"
+
+
+def weeks(amounts: Mapping[date, Decimal], last: date) -> tuple[Decimal, Decimal]:
+    """What the seven days up to ``last``, and the seven before them, come to."""
+
+    def week(end: date) -> Decimal:
+        return sum((amounts.get(end - n * _DAY, Decimal(0)) for n in range(WEEK)), Decimal(0))
+
+    return week(last), week(last - WEEK * _DAY)
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """``$7,600``."""
+    return str(Money(amount, currency))
+
+
+def unit_price(amount: Decimal, currency: str) -> str:
+    """A price with three digits that count: ``$0.0042``, ``$12.30``."""
+    if abs(amount) >= 1 or not amount:
+        return money(amount, currency)
+    sign = str(Money(Decimal(0), currency)).split("0", maxsplit=1)[0]
+    if abs(amount) < Decimal("0.0001"):
+        return f"{sign}{amount:.2e}"
+    return f"{sign}{amount:.{2 - amount.adjusted()}f}"
+
+
+def made_of(*commands: str, note: str = "") -> Small:
+    """The line that says which commands show what the figures above are made of."""
+    parts: list[str | Span] = ["Its parts: "]
+    for i, command in enumerate(commands):
+        parts += [*([" · "] if i else []), Code(text=command)]
+    return Small(text=text(*parts, *([f" · {note}"] if note else [])))
+
+
+def spend_band(
+    title: str, amounts: Mapping[date, Decimal], days: Days, currency: str
+) -> list[Block]:
+    """Spend by day as a chart whose words say the finding; nothing while no day is known."""
+    if not any(amounts.values()) or days.whole is None:
+        return []
+    now, before = weeks(amounts, days.whole.last)
+    known = {d: a for d, a in amounts.items() if d <= days.whole.last}
+    most = max(known, key=lambda d: (known[d], d)) if known else days.whole.last
+    alt = (
+        f"{title}: {money(now / WEEK, currency)} a day in the week to {words.day(days.whole.last)}, "
+        f"{change(now, before)} against the week before; most on {words.day(most)}, "
+        f"{money(known.get(most, Decimal(0)), currency)}."
+    )
+    every = [days.all.first + n * _DAY for n in range(days.all.days)]
+    values = [float(amounts.get(d, Decimal(0))) for d in every]
+    growing = set(days.growing)
+    return [series_band(title, alt, currency, every, values, [d in growing for d in every])]
+
+
+def series_band(
+    title: str,
+    alt: str,
+    unit: str,
+    days: Sequence[date],
+    values: Sequence[float | None],
+    incomplete: Sequence[bool] = (),
+) -> Band:
+    """A plain series by day."""
+    none = (None,) * len(days)
+    return Band(
+        title=title,
+        alt=alt,
+        unit=unit,
+        days=tuple(days),
+        observed=tuple(values),
+        expected=none,
+        lower=none,
+        upper=none,
+        anomalous=(False,) * len(days),
+        incomplete=tuple(incomplete) or (False,) * len(days),
+    )
+
+
+def growing_line(days: Days) -> str:
+    """Which days are not complete; empty when all are."""
+    if not days.growing:
+        return ""
+    first, last = days.growing[0], days.growing[-1]
+    which = words.day(first) if first == last else f"{words.day(first)} to {words.day(last)}"
+    return f"not all charges of {which} are in yet"

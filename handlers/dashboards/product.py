@@ -1,0 +1,165 @@
+"""The product owners' dashboard: what each feature costs, where its month will end, what a unit costs."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from guardrails.burn import Burn, Spent, burn
+from guardrails.periods import Period
+from handlers.budgets.standing import HISTORY, last_day
+from handlers.conversation import Actor, Band, Block, Heading, Message
+from handlers.dashboards.costs import price_tables
+from handlers.dashboards.parts import (
+    UNALLOCATED,
+    Whole,
+    days_of,
+    growing_line,
+    made_of,
+    money,
+    parts_table,
+    whole_of,
+)
+from handlers.dashboards.scaling import scaling
+from handlers.turn import Turn
+from storage import dashboards
+
+FEATURES = 7
+_DAY = timedelta(days=1)
+Series = dict[date, Decimal]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Where a month ends: ``features`` by part of the whole, ``course`` of all of them as one, ``days`` what was
+    spent on each complete day of the month."""
+
+    month: Period
+    days: Mapping[date, Decimal]
+    features: Mapping[str, Burn]
+    course: Burn
+
+    @property
+    def forecast(self) -> Decimal:
+        """The sum of the features' forecasts."""
+        return sum((b.forecast for b in self.features.values()), Decimal(0))
+
+    @property
+    def lower(self) -> Decimal:
+        """The lower end of the 80 % interval: that of the whole is narrower than the features' added up."""
+        return self.forecast - (self.course.forecast - self.course.lower)
+
+    @property
+    def upper(self) -> Decimal:
+        """The upper end of the 80 % interval."""
+        return self.forecast + (self.course.upper - self.course.forecast)
+
+
+def product(turn: Turn, _actor: Actor) -> Message:
+    """Of all features: the month of yesterday, and what a unit cost in the last 30 days."""
+    days, currency = days_of(turn), turn.policy.workspace.currency
+    month = month_of(turn.today - _DAY)
+    so_far = Period(month.first, turn.today - _DAY)
+    found = dashboards.spend_by(turn.connection, turn.policy, so_far, "feature")
+    whole = whole_of({name: amount for (name,), amount in found.items()}, currency, FEATURES)
+    title = f"Product: {money(whole.total, currency)} in {month.first:%B} so far"
+    ahead = forecast(turn, whole, month)
+    if ahead is None:
+        table = parts_table("Feature", whole)
+    else:
+        title = f"{title}, forecast {money(ahead.forecast, currency)}"
+        cells = {
+            n: _cells(b.forecast, b.lower, b.upper, currency) for n, b in ahead.features.items()
+        }
+        every = _cells(ahead.forecast, ahead.lower, ahead.upper, currency)
+        table = parts_table("Feature", whole, cells, ("At its end", "80 % interval"), every)
+    blocks: list[Block] = [
+        Heading(text=title),
+        table,
+        made_of("/spend NAME this month", "/spend this month", note=growing_line(days)),
+        *([] if ahead is None else _chart(ahead, currency)),
+        *price_tables(turn, days, "feature"),
+        *scaling(turn, days),
+    ]
+    return Message(summary=title, blocks=tuple(blocks))
+
+
+def month_of(day: date) -> Period:
+    """The calendar month that a day is in."""
+    first = day.replace(day=1)
+    return Period(first, (first + 31 * _DAY).replace(day=1) - _DAY)
+
+
+def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
+    """Where each part of the whole will be at the end of the month, from its own complete days; None while no day
+    is complete."""
+    known = last_day(turn)
+    if known is None:
+        return None
+    known = min(known, month.last)
+    history = Period(min(month.first, known - HISTORY), known)
+    named = {name for name, _ in whole.parts}
+    rest = next((n for n in named if n.endswith(" smaller ones")), "")
+    parts: dict[str, Series] = {name: defaultdict(Decimal) for name in named}
+    every: Series = defaultdict(Decimal)
+    found = dashboards.spend_by(turn.connection, turn.policy, history, "feature", "day")
+    for (name, day), amount in found.items():
+        part = name if name in named else (rest if name else UNALLOCATED)
+        every[day] += amount
+        if part in parts:  # else it spent earlier, but not in this month
+            parts[part][day] += amount
+
+    def course(amounts: Mapping[date, Decimal]) -> Burn:
+        spent = [amounts.get(history.first + n * _DAY, Decimal(0)) for n in range(history.days)]
+        return burn(Spent(history.first, tuple(spent)), month.first, month.last, None, turn.today)
+
+    features = {name: course(amounts) for name, amounts in parts.items()}
+    in_month = {day: amount for day, amount in every.items() if day >= month.first}
+    return Ahead(month, in_month, features, course(every))
+
+
+def _cells(amount: Decimal, lower: Decimal, upper: Decimal, currency: str) -> tuple[str, str]:
+    return money(amount, currency), f"{money(lower, currency)} to {money(upper, currency)}"
+
+
+def _chart(ahead: Ahead, currency: str) -> list[Block]:
+    """The month to its end, all features together: what is spent, then the forecast with its interval."""
+    total, known, spent = Decimal(0), [], []
+    through = ahead.course.through
+    if through is not None:
+        for n in range((through - ahead.month.first).days + 1):
+            known.append(ahead.month.first + n * _DAY)
+            total += ahead.days.get(known[-1], Decimal(0))
+            spent.append(float(total))
+    mean: Series = defaultdict(Decimal)
+    for b in ahead.features.values():
+        for day, expected, _, _ in b.by_day:
+            mean[day] += expected
+    course = [(day, mean[day], m - low, high - m) for day, m, low, high in ahead.course.by_day]
+    if not known and not course:
+        return []
+    bridge: list[float | None] = [None] * len(known)
+    if known and course:
+        bridge[-1] = float(total)  # the forecast begins where the spend ends
+    none = (None,) * len(course)
+    count = len(known) + len(course)
+    alt = (
+        f"Spend of all features in {ahead.month.first:%B}: {money(total, currency)} on complete days, "
+        f"{money(ahead.forecast, currency)} by its end "
+        f"({money(ahead.lower, currency)} to {money(ahead.upper, currency)})."
+    )
+    return [
+        Band(
+            title=f"All features in {ahead.month.first:%B}, and where it ends",
+            alt=alt,
+            unit=f"{currency} so far",
+            days=(*known, *(day for day, *_ in course)),
+            observed=(*spent, *none),
+            expected=(*bridge, *(float(m) for _, m, _, _ in course)),
+            lower=(*bridge, *(float(m - down) for _, m, down, _ in course)),
+            upper=(*bridge, *(float(m + up) for _, m, _, up in course)),
+            anomalous=(False,) * count,
+            incomplete=(False,) * count,
+        )
+    ]

@@ -1,0 +1,87 @@
+"""``/spend dashboard``: the dashboard of a role, by default of one's own."""
+
+from collections.abc import Callable, Collection
+
+from guardrails.policy.people import Role
+from guardrails.suggest import did_you_mean
+from handlers.conversation import (
+    Actor,
+    Block,
+    Code,
+    Interaction,
+    Message,
+    Private,
+    Small,
+    Span,
+    text,
+)
+from handlers.dashboards.engineers import engineers
+from handlers.dashboards.executives import executives
+from handlers.dashboards.finance import finance
+from handlers.dashboards.finops import finops
+from handlers.dashboards.product import product
+from handlers.refusals import Unreadable
+from handlers.router import command
+from handlers.turn import Turn
+from storage import dashboards
+
+Dashboard = Callable[[Turn, Actor], Message]
+
+#: By the word that asks for it.
+DASHBOARDS: dict[str, Dashboard] = {
+    "engineer": engineers,
+    "product": product,
+    "finance": finance,
+    "executive": executives,
+    "finops": finops,
+}
+#: Which dashboard a role has; whoever has several roles gets the first of these.
+_OF_ROLE: tuple[tuple[Role, str], ...] = (
+    ("finops", "finops"),
+    ("finance", "finance"),
+    ("executive", "executive"),
+    ("product", "product"),
+    ("compliance", "finops"),
+    ("lead", "engineer"),
+    ("engineer", "engineer"),
+    ("operator", "engineer"),
+)
+_ALSO = {"engineers": "engineer", "executives": "executive", "lead": "engineer"}
+
+
+def default_for(roles: Collection[Role]) -> str:
+    """The name of the dashboard that the roles of now have."""
+    return next((name for role, name in _OF_ROLE if role in roles), "engineer")
+
+
+def dashboard_for(turn: Turn, actor: Actor) -> tuple[Block, ...]:
+    """The blocks of the actor's own dashboard, for a page that shows more than it."""
+    return show(turn, actor, default_for(actor.roles)).blocks
+
+
+def show(turn: Turn, actor: Actor, name: str) -> Message:
+    """One dashboard, and how the others are asked for."""
+    if dashboards.newest_day(turn.connection) is None:
+        sentence = "No bill has been read yet. The operator starts it with: sandrail ingest"
+        return Message(summary=sentence, blocks=(Small(text=text(sentence)),))
+    found = DASHBOARDS[name](turn, actor)
+    others: list[str | Span] = ["Other dashboards: "]
+    for i, other in enumerate(n for n in DASHBOARDS if n != name):
+        others += [*([" · "] if i else []), Code(text=f"/spend dashboard {other}")]
+    return found.model_copy(update={"blocks": (*found.blocks, Small(text=text(*others)))})
+
+
+@command(
+    "spend dashboard",
+    permission="spend.read",
+    does="your role's dashboard, or another's",
+    usage="[engineer, product, finance, executive or finops]",
+)
+def show_dashboard(turn: Turn, it: Interaction) -> Private:
+    """The dashboard of the role that was typed, else of the roles of now."""
+    typed = " ".join(it.inputs.get("text", "").split()).casefold()
+    name = _ALSO.get(typed, typed) or default_for(it.actor.roles)
+    if name not in DASHBOARDS:
+        hint = did_you_mean(name, list(DASHBOARDS)) or f"; there are {', '.join(DASHBOARDS)}."
+        raise Unreadable(f"No dashboard is called “{it.inputs['text'].strip()}”{hint}")
+    return Private(message=show(turn, it.actor, name))

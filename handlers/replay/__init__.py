@@ -1,0 +1,1 @@
+"""Replay: what a changed policy would have done on stored history."""

@@ -1,0 +1,235 @@
+"""``/spend unit``: what one unit costs, why that changed, what more of it would cost. The answer is private."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.money import Money
+from guardrails.periods import Period, PeriodError, read_period
+from guardrails.policy.alerts import CostPerUnit
+from guardrails.policy.bills import Dimension
+from guardrails.suggest import did_you_mean
+from guardrails.unit_economics import (
+    Used,
+    effects,
+    elasticity,
+    margin,
+    per_unit,
+    project,
+    return_on_spend,
+    waterfall,
+)
+from handlers.conversation import (
+    Block,
+    Fact,
+    Facts,
+    Heading,
+    Interaction,
+    Message,
+    Paragraph,
+    Private,
+    Small,
+    Table,
+    said,
+    text,
+)
+from handlers.refusals import NotFound, Unreadable
+from handlers.router import command
+from handlers.turn import Turn
+from storage import budgets, spend, unit_costs
+
+REVENUE = "revenue"  # money in the workspace's currency, by day and feature
+TIMES = (2, 5, 10)
+
+Parts = dict[str, Used]
+
+
+@command(
+    "spend unit",
+    permission="spend.read",
+    does="cost of a unit of output: now, before, why it changed, and at more usage",
+    usage="[feature] [last 30d]",
+)
+def show_unit(turn: Turn, it: Interaction) -> Private:
+    """Of one feature by its experiments, or of all features that count the unit."""
+    try:
+        period, name = read_period(it.inputs.get("text", ""), turn.today)
+    except PeriodError as error:
+        raise Unreadable(str(error)) from None
+    feature = _feature(turn, name) if name else ""
+    if not turn.policy.watch.units:
+        return _sentence(
+            "No unit is named. The FinOps owner names what a unit is in the policy, under watch.units."
+        )
+    last = budgets.last_complete_day(turn.connection, turn.policy)
+    if last is None:
+        return _sentence("No bill has been read yet. The operator starts it with: sandrail ingest")
+    if last < period.first:
+        return _sentence(f"The bill is complete until {words.day(last)} only; try last 30d.")
+    period = Period(period.first, min(period.last, last))
+    before = Period(period.first - timedelta(days=period.days), period.first - timedelta(days=1))
+    blocks: list[Block] = []
+    summary = ""
+    for unit in turn.policy.watch.units:
+        line, found = _unit(turn, unit, feature, period, before)
+        blocks += found
+        summary = summary or line
+    if not blocks:
+        whom = f"the feature {feature}" if feature else "any feature"
+        metrics = ", ".join(u.metric for u in turn.policy.watch.units)
+        return _sentence(
+            f"No units of {whom} were counted from {words.day(period.first)} to {words.day(period.last)}. "
+            f"Send one of {metrics} by file or HTTP, with its feature."
+        )
+    title = f"Unit costs of {feature or 'all features'}"
+    until = f"{words.days(period.days)} to {words.day(period.last)}, the last complete day of all bills at most"
+    small = Small(text=text(f"{until}; before: the {words.days(before.days)} before."))
+    return Private(message=Message(summary=summary, blocks=(Heading(text=title), *blocks, small)))
+
+
+def _sentence(sentence: str) -> Private:
+    return Private(message=said(sentence))
+
+
+def _feature(turn: Turn, name: str) -> str:
+    first, _, rest = name.partition(" ")
+    wanted = rest.strip() if rest and first.lower() == "feature" else name
+    known = spend.names(turn.connection)["feature"]
+    for value in known:
+        if value.casefold() == wanted.casefold():
+            return value
+    hint = did_you_mean(wanted, known) or "; /spend unit without a name shows all."
+    raise NotFound(f"No feature is called “{wanted}”{hint}")
+
+
+def _parts(turn: Turn, unit: CostPerUnit, feature: str, period: Period, only: set[str]) -> Parts:
+    """Cost and units of a feature's experiments; without a feature, of the features ``only``."""
+    by: Dimension = "experiment" if feature else "feature"
+    within: Mapping[Dimension, str] = {"feature": feature} if feature else {}
+    cost = spend.totals(turn.connection, turn.policy, period, by, within)
+    units = unit_costs.units_by(turn.connection, unit.metric, period, by, within)
+    names = cost.keys() | units.keys() if feature else only
+    nothing = Decimal(0)
+    return {n: Used(cost.get(n, nothing), units.get(n, nothing)) for n in sorted(names)}
+
+
+def _unit(
+    turn: Turn, unit: CostPerUnit, feature: str, period: Period, before: Period
+) -> tuple[str, list[Block]]:
+    """The summary and the blocks of one unit; nothing when it was not counted."""
+    counted: set[str] = set()
+    for span in (period, before):
+        within: Mapping[Dimension, str] = {"feature": feature} if feature else {}
+        found = unit_costs.units_by(turn.connection, unit.metric, span, "feature", within)
+        counted |= {name for name, units in found.items() if name and units > 0}
+    if not counted:
+        return "", []
+    now, old = (_parts(turn, unit, feature, span, counted) for span in (period, before))
+    currency = turn.policy.workspace.currency
+    label = unit.label if unit.per == 1 else f"{unit.per:,} {unit.label}"
+    a, b = _whole(now), _whole(old)
+    price, earlier = per_unit(a.cost, a.units, unit.per), per_unit(b.cost, b.units, unit.per)
+    line = f"{_price(price, currency)} per {label}"
+    facts = [
+        Fact(label=f"Per {label}", value=text(_price(price, currency))),
+        Fact(label="Before", value=text(_against(price, earlier, currency))),
+        Fact(label="Units", value=text(f"{a.units:,.0f} ({b.units:,.0f} before)")),
+        *_worth(turn, feature, counted, period, a.cost),
+    ]
+    blocks: list[Block] = [Heading(text=f"Cost per {label}"), Facts(facts=tuple(facts))]
+    blocks += _drivers(now, old, currency)
+    blocks += _more(turn, unit, feature, counted, period, a)
+    return line, blocks
+
+
+def _whole(parts: Parts) -> Used:
+    zero = Decimal(0)
+    return Used(
+        sum((p.cost for p in parts.values()), zero), sum((p.units for p in parts.values()), zero)
+    )
+
+
+def _price(price: Decimal | None, currency: str) -> str:
+    return "no units" if price is None else words.number(float(price), f"{currency} per unit")
+
+
+def _against(price: Decimal | None, earlier: Decimal | None, currency: str) -> str:
+    if price is None or not earlier or earlier < 0:
+        return _price(earlier, currency)
+    change = float(price / earlier - 1)
+    sign = "+" if change >= 0 else "−"
+    return f"{_price(earlier, currency)} ({sign}{words.percent(abs(change))} now)"
+
+
+def _worth(
+    turn: Turn, feature: str, counted: set[str], period: Period, cost: Decimal
+) -> list[Fact]:
+    """Margin and return, where every feature that is counted has revenue."""
+    within: Mapping[Dimension, str] = {"feature": feature} if feature else {}
+    revenue = unit_costs.units_by(turn.connection, REVENUE, period, "feature", within)
+    if not counted <= revenue.keys():
+        return []
+    whole = sum((revenue[name] for name in counted), Decimal(0))
+    left, back = margin(whole, cost), return_on_spend(whole, cost)
+    if left is None or back is None:
+        return []
+    money = Money(whole, turn.policy.workspace.currency)
+    sign = "−" if left < 0 else ""
+    return [
+        Fact(label="Margin", value=text(f"{sign}{words.percent(abs(float(left)))} of {money}")),
+        Fact(label="Return", value=text(f"{back:.2f} for 1 that was spent")),
+    ]
+
+
+def _drivers(now: Parts, old: Parts, currency: str) -> list[Block]:
+    """What moved the whole cost, as a table whose rows add up."""
+    if not _whole(old).cost:
+        return []
+    why = effects(old, now)
+    changes = [("Volume", why.volume), ("Price", why.price), ("Mix", why.mix)]
+    if why.unmeasured:
+        changes.append(("Cost without units", why.unmeasured))
+    steps = waterfall(("Cost before", _whole(old).cost), changes, "Cost now")
+    rows = tuple((s.label, Money(s.amount, currency).exact()) for s in steps)
+    return [
+        Table(header=("Why the cost changed", "Money"), rows=rows, align="lr"),
+        Small(
+            text=text(
+                "Volume: more or fewer units at the old average. Price: what each part's unit costs now "
+                "against before. Mix: units moved to dearer or cheaper parts, or to new ones."
+            )
+        ),
+    ]
+
+
+def _more(
+    turn: Turn, unit: CostPerUnit, feature: str, counted: set[str], period: Period, whole: Used
+) -> list[Block]:
+    """What more usage would cost, by how cost followed usage so far."""
+    cost: dict[str, Decimal] = {}
+    units: dict[str, Decimal] = {}
+    for name in [feature] if feature else sorted(counted):
+        spent = spend.by_day(turn.connection, turn.policy, period, "feature", {"feature": name})
+        made = unit_costs.units_by_day(turn.connection, unit.metric, period, {"feature": name})
+        for total, found in ((cost, spent.get(name, {})), (units, made)):
+            for day, value in found.items():
+                total[str(day)] = total.get(str(day), Decimal(0)) + value
+    law = elasticity([Used(cost[d], units[d]) for d in sorted(cost.keys() & units.keys())])
+    if law is None or whole.units <= 0 or whole.cost <= 0:
+        sentence = "Usage varied too little, or on too few days, to say what more of it would cost."
+        return [Small(text=text(sentence))]
+    currency = turn.policy.workspace.currency
+    rows = tuple(
+        (
+            f"{p.times} ×",
+            str(Money(p.cost, currency)),
+            f"{Money(p.lower, currency)} to {Money(p.upper, currency)}",
+        )
+        for p in project(law, whole.cost, whole.units, period.days, TIMES)
+    )
+    slope = f"1 % more usage went with {law.slope:.2f} % more cost on {law.days} days."
+    return [
+        Paragraph(text=text(slope)),
+        Table(header=("Usage", "Cost", "80 % interval"), rows=rows, align="lrr"),
+    ]

@@ -1,0 +1,274 @@
+"""What dashboards and the export are made of: sums of the rollup by any of its keys, metrics, decisions."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from guardrails.money import MICROS
+from guardrails.periods import Period
+from guardrails.policy.bills import DIMENSIONS, Dimension
+from guardrails.policy.model import Policy
+from storage.spend import rate
+from storage.tables.alerts import Anomaly
+from storage.tables.budgets import Overrun
+from storage.tables.sandboxes import GateCase, Sandbox
+from storage.tables.spend import CostRollup, MetricPoint
+
+_rollup = CostRollup.__table__  # type: ignore[attr-defined]
+_metrics = MetricPoint.__table__  # type: ignore[attr-defined]
+_overruns = Overrun.__table__  # type: ignore[attr-defined]
+_anomalies = Anomaly.__table__  # type: ignore[attr-defined]
+_sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
+_gates = GateCase.__table__  # type: ignore[attr-defined]
+
+#: What spend can be summed by: an allocation, the way it was found, the day, whether it is AI (or GPU) spend.
+Key = Literal[Dimension, "allocated_by", "day", "ai"]
+_AI: ColumnElement[bool] = or_(_rollup.c.is_ai.is_(True), _rollup.c.is_gpu.is_(True))
+
+
+def spend_by(
+    connection: Connection,
+    policy: Policy,
+    period: Period,
+    *keys: Key,
+    only: Mapping[Dimension, Collection[str]] | None = None,
+) -> dict[tuple[Any, ...], Decimal]:
+    """Spend of a period in the workspace's currency by the values of the keys (``""``: not allocated).
+
+    Each currency is summed exactly, then converted; the values of the dict add up to the bill of the period.
+    ``only`` gives the spellings that count. Raises LookupError for a currency without a rate.
+    """
+    columns = [(_AI if k == "ai" else _rollup.c[k]).label(f"key_{k}") for k in keys]
+    query = (
+        select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
+        .where(_rollup.c.day.between(period.first, period.last))
+        .group_by(*columns, _rollup.c.currency)
+    )
+    for dimension, values in (only or {}).items():
+        query = query.where(_rollup.c[dimension].in_(tuple(values)))
+    sums: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for *values, currency, micros in connection.execute(query):
+        sums[tuple(values)] += Decimal(int(micros)) / MICROS * rate(policy, currency)
+    return dict(sums)
+
+
+def units_by(
+    connection: Connection, metrics: Collection[str], period: Period, by: Dimension
+) -> dict[tuple[str, str], Decimal]:
+    """How many units metrics counted in a period: (metric, value of the dimension) → their sum."""
+    query = (
+        select(_metrics.c.metric, _metrics.c[by].label("value"), func.sum(_metrics.c.value))
+        .where(_metrics.c.metric.in_(tuple(metrics)))
+        .where(_metrics.c.day.between(period.first, period.last))
+        .group_by(_metrics.c.metric, _metrics.c[by])
+    )
+    return {(m, v): Decimal(str(units or 0)) for m, v, units in connection.execute(query)}
+
+
+def units_by_day(
+    connection: Connection, metrics: Collection[str], period: Period, by: Dimension
+) -> dict[tuple[str, str, date], Decimal]:
+    """How many units metrics counted on each day: (metric, value of the dimension, day) → their sum."""
+    query = (
+        select(
+            _metrics.c.metric,
+            _metrics.c[by].label("value"),
+            _metrics.c.day,
+            func.sum(_metrics.c.value),
+        )
+        .where(_metrics.c.metric.in_(tuple(metrics)))
+        .where(_metrics.c.day.between(period.first, period.last))
+        .group_by(_metrics.c.metric, _metrics.c[by], _metrics.c.day)
+    )
+    return {(m, v, d): Decimal(str(n or 0)) for m, v, d, n in connection.execute(query)}
+
+
+def means_by(
+    connection: Connection, metrics: Collection[str], period: Period, by: Dimension
+) -> dict[tuple[str, str], float]:
+    """The means of the points of metrics in a period: (metric, value of the dimension) → mean."""
+    query = (
+        select(_metrics.c.metric, _metrics.c[by].label("value"), func.avg(_metrics.c.value))
+        .where(_metrics.c.metric.in_(tuple(metrics)))
+        .where(_metrics.c.day.between(period.first, period.last))
+        .group_by(_metrics.c.metric, _metrics.c[by])
+    )
+    return {(m, v): float(mean) for m, v, mean in connection.execute(query) if mean is not None}
+
+
+def earned_by(
+    connection: Connection, policy: Policy, metric: str, period: Period, by: Dimension
+) -> tuple[dict[str, Decimal], tuple[str, ...]]:
+    """A metric of money in the workspace's currency by a dimension; and the units without a rate, left out."""
+    query = (
+        select(_metrics.c[by].label("value"), _metrics.c.unit, func.sum(_metrics.c.value))
+        .where(_metrics.c.metric == metric)
+        .where(_metrics.c.day.between(period.first, period.last))
+        .group_by(_metrics.c[by], _metrics.c.unit)
+    )
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    without: set[str] = set()
+    for value, unit, amount in connection.execute(query):
+        try:
+            factor = rate(policy, unit or policy.workspace.currency)
+        except LookupError:
+            without.add(unit)
+            continue
+        found[value] += Decimal(str(amount or 0)) * factor
+    return dict(found), tuple(sorted(without))
+
+
+def gpu_hours(
+    connection: Connection, busy_metric: str, period: Period
+) -> tuple[Decimal, Decimal] | None:
+    """(GPU hours billed, of them busy) of the experiments that report the metric; None when none does."""
+    busy = {
+        experiment: hours
+        for (_, experiment), hours in units_by(
+            connection, (busy_metric,), period, "experiment"
+        ).items()
+        if experiment
+    }
+    if not busy:
+        return None
+    billed = connection.execute(
+        select(func.sum(_rollup.c.quantity)).where(
+            _rollup.c.is_gpu.is_(True),
+            _rollup.c.day.between(period.first, period.last),
+            _rollup.c.experiment.in_(tuple(busy)),
+        )
+    ).scalar()
+    if not billed or billed <= 0:
+        return None
+    return Decimal(str(billed)), sum(busy.values(), Decimal(0))
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """What became of sandboxes in some days. ``waits``: from a request to its decision, of those decided then."""
+
+    asked: int
+    started: int
+    promoted: int
+    halted: int
+    ended: int
+    waits: tuple[timedelta, ...]
+
+
+def velocity(connection: Connection, period: Period, since: datetime, until: datetime) -> Velocity:
+    """Sandboxes that were asked for, began, were promoted, halted or ended in the days; ``since`` and ``until``
+    are the same days as times."""
+    s = _sandboxes.c
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(_sandboxes).where(*conditions)
+        return int(connection.execute(query).scalar_one())
+
+    def within(column: Any) -> ColumnElement[bool]:
+        return and_(column >= since, column < until)
+
+    promoted = connection.execute(
+        select(func.count())
+        .select_from(_gates)
+        .where(_gates.c.kind == "promote", _gates.c.state == "done", within(_gates.c.decided_at))
+    ).scalar_one()
+    decided = connection.execute(
+        select(_overruns.c.opened_at, _overruns.c.decided_at)
+        .where(_overruns.c.kind == "sandbox", _overruns.c.state.in_(("granted", "declined")))
+        .where(within(_overruns.c.decided_at))
+    )
+    at_once = count(s.zone != "", s.overrun_id == "", within(s.asked_at))
+    waits = [timedelta(0)] * at_once + [row.decided_at - row.opened_at for row in decided]
+    return Velocity(
+        asked=count(within(s.asked_at)),
+        started=count(s.starts_on.between(period.first, period.last), s.active_at.is_not(None)),
+        promoted=int(promoted),
+        halted=count(within(s.halted_at)),
+        ended=count(within(s.ended_at), s.state.in_(("closed", "expired"))),
+        waits=tuple(sorted(waits)),
+    )
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the policy fares: overruns decided, of them late; those that wait past their time; alerts and what
+    people said of them."""
+
+    decided: int
+    late: int
+    overdue: int
+    alerts: int
+    false_alarms: int
+    expected: int
+
+
+def health(connection: Connection, since: datetime, until: datetime, now: datetime) -> Health:
+    """The decisions between two times. Late: after the time that it had, or nobody decided at all."""
+    o = _overruns.c
+    decided = connection.execute(
+        select(o.state, o.due_at, o.decided_at)
+        .where(o.decided_at >= since, o.decided_at < until)
+        .where(o.state.in_(("granted", "declined", "halted", "expired")))
+    ).all()
+    overdue = connection.execute(
+        select(func.count()).where(o.state.in_(("open", "review")), o.due_at < now)
+    ).scalar_one()
+    a = _anomalies.c
+    states = {
+        state: int(count)
+        for state, count in connection.execute(
+            select(a.state, func.count())
+            .where(a.created_at >= since, a.created_at < until)
+            .group_by(a.state)
+        )
+    }
+    return Health(
+        decided=len(decided),
+        late=sum(row.state == "expired" or row.decided_at > row.due_at for row in decided),
+        overdue=int(overdue),
+        alerts=sum(states.values()),
+        false_alarms=states.get("false-alarm", 0),
+        expected=states.get("expected", 0),
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the export: ``keys`` are the values of ``COLUMNS``."""
+
+    keys: tuple[str, ...]
+    currency: str
+    billed: Decimal
+    amount: Decimal
+
+
+_WRITTEN: tuple[str, ...] = ("day", *DIMENSIONS, "allocated_by", "provider", "account", "service")
+#: The columns of the export before its money; ``ai`` is yes or no.
+COLUMNS: tuple[str, ...] = (*_WRITTEN, "ai")
+
+
+def lines(connection: Connection, policy: Policy, period: Period) -> Iterator[Line]:
+    """The bill of a period, a line for each day, allocation, account, service and currency: ``billed`` in its own
+    currency and ``amount`` in the workspace's; both exact, so that lines add up to the bill."""
+    columns = [*(_rollup.c[name] for name in _WRITTEN), _AI.label("ai")]
+    query = (
+        select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
+        .where(_rollup.c.day.between(period.first, period.last))
+        .group_by(*columns, _rollup.c.currency)
+        .order_by(*columns, _rollup.c.currency)
+    )
+    for *keys, ai, currency, micros in connection.execute(query):
+        billed = Decimal(int(micros)) / MICROS
+        amount = billed * rate(policy, currency)
+        yield Line((*map(str, keys), "yes" if ai else "no"), currency, billed, amount)
+
+
+def newest_day(connection: Connection) -> date | None:
+    """The newest day of any bill; None when nothing was read."""
+    found: date | None = connection.execute(select(func.max(_rollup.c.day))).scalar()
+    return found

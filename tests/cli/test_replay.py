@@ -1,0 +1,48 @@
+"""``sandrail replay`` as people and scripts call it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from bot.cli.ingest import ingest_command
+from bot.cli.replay import replay_command
+from tests.cli.test_commands import BILL, POLICY
+
+app = typer.Typer()
+app.command("replay")(replay_command)
+app.command("ingest")(ingest_command)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "app.yaml").write_text(POLICY)
+    (tmp_path / "bill").mkdir()
+    (tmp_path / "bill" / "a.csv").write_text(BILL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'bot.db'}")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_the_same_policy_makes_no_difference(folder: Path) -> None:
+    assert run("replay", "app.yaml").exit_code == 1  # no bill has been read
+    assert run("ingest").exit_code == 0
+    done = run("replay", "app.yaml")
+    assert done.exit_code == 0, done.output
+    assert "Nothing would have been different." in done.stdout
+    report = json.loads(run("replay", "app.yaml", "--json").stdout)
+    assert report["alerts"] == {"kept": 0, "new": [], "gone": [], "moved": []}
+
+
+def test_mistakes_and_wrong_usage(folder: Path) -> None:
+    (folder / "new.yaml").write_text(POLICY.replace("default: finops", "default: finop"))
+    wrong = run("replay", "new.yaml")
+    assert wrong.exit_code == 1
+    assert "finop" in wrong.output
+    assert run("replay", "app.yaml", "--since", "soon").exit_code == 2

@@ -1,0 +1,240 @@
+"""Decisions of the council: by consent, votes, roles; a kill halts by the authority of who presses; follow-ups."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from handlers.conversation import Done, Message, Private, Refused
+from storage.database import Database
+from storage.tables.council import CouncilFollowUp, CouncilItem, CouncilVote
+from storage.tables.delivery import Outbox
+from tests.conftest import Clock
+from tests.handlers.councils import Hall, at, council_policy
+from tests.handlers.sandboxing import labels
+
+TOPIC = "Which model serves search next year?"
+
+
+def hall_with(database: Database, clock: Clock, **rules: Any) -> Hall:
+    hall = Hall(database, council_policy(**rules), clock)
+    hall.busy()
+    assert hall.post().startswith("posted")
+    return hall
+
+
+@pytest.fixture
+def hall(database: Database, clock: Clock) -> Hall:
+    return hall_with(database, clock)
+
+
+def close(hall: Hall) -> str:
+    """The closing time comes; what the minutes say."""
+    hall.clock.now = at(25, 14)
+    hall.due()
+    return hall.words_of("council:2026-W48:minutes")
+
+
+def refusal(answer: Any) -> str:
+    assert isinstance(answer, Refused), answer
+    return f"{answer.reason}: {answer.sentence}"
+
+
+def test_by_consent_the_first_decision_stands_and_closes(hall: Hall) -> None:
+    assert hall.say("continue", TOPIC, "finance") == Done()
+    row = hall.item(TOPIC)
+    assert (row.state, row.decision, row.decided_names) == (
+        "standing",
+        "continue",
+        ["Finance partner"],
+    )
+    assert "It continues by Finance partner" in hall.item_words(TOPIC)
+    assert "[Object]" in hall.item_words(TOPIC)
+    assert "already-decided" in refusal(hall.say("continue", TOPIC, "finance"))
+    said = close(hall)
+    assert f"· {TOPIC} continues by Finance partner. Nobody objected. Product owner, until" in said
+    assert "· try-lora was deferred. Nobody decided." in said
+    assert labels(hall.shown(f"council:2026-W48:item:{row.id}")) == []
+    assert "already-decided: This is closed" in refusal(hall.say("kill", TOPIC, "lead"))
+    (audited,) = [e for e in hall.audited("council.decided") if e.detail["item"] == row.id]
+    assert (audited.detail["decision"], audited.detail["by"]) == ("continue", ["Finance partner"])
+    assert len(hall.posts("council:2026-W48:minutes")) == 1
+    assert hall.chain_holds()
+
+
+def test_an_objection_lets_the_votes_decide(hall: Hall) -> None:
+    hall.say("continue", TOPIC, "finance")
+    hall.say("object", TOPIC, "lead")
+    assert hall.item(TOPIC).state == "open"
+    assert "ML lead, search objected" in hall.item_words(TOPIC)
+    hall.say("kill", TOPIC, "lead")  # who objected says what instead
+    hall.say("kill", TOPIC, "product")
+    assert len(hall.rows(CouncilVote)) == 3
+    assert f"{TOPIC} ends by ML lead, search and Product owner. 2 of 3 votes." in close(hall)
+
+
+def test_a_kill_halts_the_sandbox_when_who_presses_may(hall: Hall) -> None:
+    said = hall.say("kill", "try-lora", "product")  # has a voice, may not halt
+    assert "runs until somebody" in said.note
+    assert hall.sandbox("try-lora").state == "active"
+    assert "not-allowed" in refusal(hall.say("kill", "try-lora", "engineer"))
+    assert "[Halt it…]" in hall.item_words("try-lora")
+    said = hall.say("kill", "try-lora", "lead")
+    assert "try-lora is halted" in said.note
+    assert "[Halt it…]" not in hall.item_words("try-lora")
+    assert hall.sandbox("try-lora").state == "halted"
+    assert hall.orders("try-lora")[-1].operation == "halt"
+    minutes = close(hall)
+    assert "close the sandbox try-lora and say what came of it" in minutes
+    (row,) = hall.rows(CouncilFollowUp)
+    assert row.owner == "engineer@example.com"
+    assert row.due_on.isoformat() == "2026-12-02"
+
+
+def test_who_has_no_voice_and_what_is_not_known(hall: Hall) -> None:
+    answer = refusal(hall.say("continue", TOPIC, "operator"))
+    assert answer.startswith("not-allowed: In the council the roles lead or product")
+    gone = hall.act("press", "council.kill", "nothing", who="lead")
+    assert refusal(gone).startswith("not-found")
+    assert hall.rows(CouncilVote) == []
+
+
+def test_votes_are_counted_at_the_closing(database: Database, clock: Clock) -> None:
+    hall = hall_with(database, clock, decide_by="votes")
+    for who, choice in (("lead", "scale"), ("finance", "kill"), ("product", "scale")):
+        assert hall.say(choice, "try-lora", who).kind == "done"
+    assert hall.item("try-lora").state == "open"
+    assert hall.sandbox("try-lora").state == "active"  # a kill that is no majority halts nothing
+    hall.say("scale", TOPIC, "lead")
+    hall.say("kill", TOPIC, "finance")
+    said = close(hall)
+    assert "try-lora is scaled by ML lead, search and Product owner. 2 of 3 votes." in said
+    assert f"{TOPIC} was deferred. No majority: 1 scale, 1 kill." in said
+
+
+def test_what_ends_by_votes_is_halted_by_somebody_who_may(database: Database, clock: Clock) -> None:
+    hall = hall_with(database, clock, decide_by="votes")
+    hall.say("kill", "try-lora", "lead")
+    hall.say("kill", "try-lora", "product")
+    close(hall)
+    assert hall.sandbox("try-lora").state == "active"
+    row = hall.item("try-lora")
+    card = hall.shown(f"council:2026-W48:item:{row.id}")
+    assert labels(card) == ["Halt it…"]
+    assert hall.act("press", "sandbox.halt", row.subject, who="lead").kind == "form"
+    assert "not-allowed" in refusal(hall.act("press", "sandbox.halt", row.subject, who="executive"))
+
+
+def test_a_vote_counts_only_with_a_role_that_one_has_at_the_closing(
+    database: Database, clock: Clock
+) -> None:
+    hall = hall_with(database, clock, decide_by="votes")
+    hall.say("scale", TOPIC, "lead")
+    hall.loaded = council_policy(decide_by="votes", voices=("finance", "product"))
+    assert f"{TOPIC} was deferred. Nobody decided." in close(hall)
+
+
+def test_by_roles_each_must_say_the_same(database: Database, clock: Clock) -> None:
+    hall = hall_with(database, clock, decide_by="roles")
+    hall.say("scale", TOPIC, "finance")
+    hall.say("scale", TOPIC, "lead")
+    assert hall.item(TOPIC).state == "open"
+    hall.say("scale", TOPIC, "product")
+    assert hall.item(TOPIC).state == "decided"
+    assert "already-decided" in refusal(hall.say("kill", TOPIC, "lead"))
+    assert "finance and product agree." in hall.item_words(TOPIC)
+
+
+def test_what_was_deferred_and_what_came_of_it_is_read_next_week(hall: Hall) -> None:
+    hall.say("kill", "try-lora", "lead")
+    hall.say("defer", TOPIC, "finance")
+    close(hall)
+    (again,) = [r for r in hall.rows(CouncilItem) if r.week == "2026-W49"]
+    assert (again.title, again.why) == (TOPIC, "Deferred by the council of 2026-W48.")
+    hall.clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    hall.post()
+    said = hall.words_of("council:2026-W49:last")
+    assert "· try-lora ends by ML lead, search. Open: ML engineer, search, Wed 2 Dec." in said
+    assert f"· {TOPIC} was deferred by Finance partner." in said
+    root = hall.words_of("council:2026-W49")
+    assert "Last council: 2 decided, 1 follow-up is open." in root
+
+
+def test_a_follow_up_is_reminded_and_done_once(hall: Hall) -> None:
+    hall.say("kill", "try-lora", "lead")
+    close(hall)
+    (row,) = hall.rows(CouncilFollowUp)
+    reminders = lambda: [k for k in hall.posted() if ":reminder:" in k]  # noqa: E731
+    hall.clock.now = datetime(2026, 12, 1, 8, tzinfo=UTC)  # the morning before the due day
+    hall.due()
+    assert len(reminders()) == 1
+    for day in (2, 3, 4, 7, 8):
+        hall.clock.now = datetime(2026, 12, day, 8, tzinfo=UTC)
+        hall.due()
+    assert len(reminders()) == 3
+    late = Message.model_validate(hall.posts("council:")[-1].content)
+    assert "It is late" in str(late.blocks)
+    assert refusal(hall.act("press", "council.done", row.id, who="operator")).startswith(
+        "not-allowed"
+    )
+    assert hall.act("press", "council.done", row.id, who="engineer") == Done()
+    assert refusal(hall.act("press", "council.done", row.id, who="lead")).startswith("already")
+    key = f"council:2026-W48:follow-up:{row.id}"
+    assert labels(hall.shown(key)) == []
+    assert "Done by ML engineer, search" in hall.words_of(key)
+
+
+def test_two_who_press_at_once_are_both_counted(hall: Hall) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    people = [
+        ("continue", "finance"),
+        ("kill", "lead"),
+        ("kill", "product"),
+        ("scale", "executive"),
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda p: hall.say(p[0], TOPIC, p[1]), people))
+    assert {s.kind for s in said} == {"done"}
+    assert len(hall.rows(CouncilVote)) == 4
+    assert hall.chain_holds()
+    edits = [r for r in hall.rows(Outbox) if r.kind == "edit"]
+    assert edits
+
+
+def test_the_commands(database: Database, clock: Clock) -> None:
+    hall = Hall(database, council_policy(), clock)
+    hall.active()
+    nothing = hall.act("command", "council", text="next")
+    assert "Nothing is on the agenda" in str(nothing)
+    for text, who in (("add try-lora", "lead"), (f"add {TOPIC}", "product")):
+        answer = hall.act("command", "council", text=text, who=who)
+        assert answer.message.summary == (
+            "It is on the agenda of the council on Tue 24 Nov (2026-W48)."
+        )
+        assert refusal(hall.act("command", "council", text=text, who=who)).startswith("already")
+    shown = hall.act("command", "council", text="next")
+    assert isinstance(shown, Private)
+    assert "try-lora" in str(shown)
+    assert TOPIC in str(shown)
+    assert hall.item("try-lora").kind == "sandbox"
+    digest = hall.act("command", "council", text="digest 2026-W48", who="finance")
+    assert "2 decisions are asked" in str(digest)
+    assert not labels(digest.message)
+    assert refusal(hall.act("command", "council", text="digest soon")).startswith("unreadable")
+    assert refusal(hall.act("command", "council", text="add")).startswith("unreadable")
+    assert refusal(hall.act("command", "council", text=f"add {'x' * 400}")).startswith("unreadable")
+    helped = hall.act("command", "council", text="help")
+    assert "council add" in str(helped)
+
+
+def test_the_agenda_of_a_council_that_was_not_held_is_the_next_ones(
+    database: Database, clock: Clock
+) -> None:
+    hall = Hall(database, council_policy(), clock)
+    hall.act("command", "council", text=f"add {TOPIC}", who="product")
+    clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)  # the bot was down for a week
+    hall.post()
+    (asked,) = [r for r in hall.rows(CouncilItem) if r.week == "2026-W49"]
+    assert asked.title == TOPIC
+    assert f"council:2026-W49:item:{asked.id}" in hall.posted()

@@ -1,0 +1,348 @@
+"""Whose dashboard is whose, and what each of them says."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from guardrails.money import Money
+from handlers.alerts.publish import publish
+from handlers.conversation import Band, Heading, Items, Message, Private, Small, Table
+from handlers.dashboards.engineers import engineers
+from handlers.dashboards.executives import executives, waited
+from handlers.dashboards.finance import accruals, finance
+from handlers.dashboards.finops import finops
+from handlers.dashboards.parts import change, days_of, unit_price
+from handlers.dashboards.product import month_of, product
+from handlers.dashboards.showing import DASHBOARDS, dashboard_for, default_for
+from storage import budgets
+from storage.database import Database
+from storage.tables.spend import MetricPoint
+from tests.conftest import NOW, Clock
+from tests.handlers.alerting import finding
+from tests.handlers.dashboarding import (
+    YESTERDAY,
+    Desk,
+    actor,
+    anomaly,
+    facts,
+    gate,
+    made,
+    money,
+    overrun,
+    rows,
+    sandbox,
+    tables,
+    words,
+)
+
+
+@pytest.fixture
+def desk(database: Database, clock: Clock) -> Desk:
+    return Desk(database, made(), clock)
+
+
+# --- whose dashboard ------------------------------------------------------------------------------
+
+
+def test_each_role_has_its_own(desk: Desk) -> None:
+    desk.daily(10, team="search", experiment="ranker", allocated_by="tags")
+    expected = {
+        "engineer@example.com": "Engineers",
+        "lead@example.com": "Engineers",
+        "finops@example.com": "FinOps",
+        "executive@example.com": "Executives",
+    }
+    for person, title in expected.items():
+        reply = desk.act("command", "spend dashboard", who=person)
+        assert isinstance(reply, Private), reply
+        assert reply.message.summary.startswith(title)
+    for typed, title in {
+        "engineer": "Engineers",
+        "PRODUCT ": "Product",
+        "finance": "Finance",
+        "executives": "Executives",
+        "finops": "FinOps",
+    }.items():
+        reply = desk.act("command", "spend", who="lead@example.com", text=f"dashboard {typed}")
+        assert reply.message.summary.startswith(title)
+
+
+def test_roles_of_now_decide_and_several_roles_have_an_order() -> None:
+    assert default_for(frozenset({"engineer", "finops"})) == "finops"
+    assert default_for({"product", "lead"}) == "product"
+    assert default_for({"compliance"}) == "finops"
+    assert default_for({"operator"}) == "engineer"
+    assert default_for(()) == "engineer"
+
+
+def test_a_word_that_is_no_dashboard_is_refused_with_the_nearest(desk: Desk) -> None:
+    reply = desk.act("command", "spend dashboard", text="finanze")
+    assert reply.kind == "refused"
+    assert "finance" in reply.sentence
+    nobody = desk.act("command", "spend dashboard", who="stranger@example.com")
+    assert nobody.kind == "refused"
+
+
+def test_before_the_first_bill_there_is_a_sentence(desk: Desk) -> None:
+    for name in DASHBOARDS:
+        reply = desk.act("command", "spend dashboard", text=name)
+        assert "sandrail ingest" in words(reply.message)
+
+
+def test_a_page_gets_the_blocks_of_the_role(desk: Desk) -> None:
+    desk.daily(10, team="search")
+    blocks = desk.turn(lambda turn: dashboard_for(turn, actor("x@example.com", "executive")))
+    assert isinstance(blocks[0], Heading)
+    assert blocks[0].text.startswith("Executives")
+
+
+def test_every_figure_says_where_its_parts_are(desk: Desk) -> None:
+    desk.daily(10, team="search", feature="find", experiment="ranker", segment="big", is_ai=True)
+    desk.measure("outputs", 5, experiment="ranker", feature="find", segment="big")
+    desk.measure("revenue", 90, segment="big")
+    for which in DASHBOARDS.values():
+        blocks = desk.show(which).blocks
+        for i, block in enumerate(blocks):
+            if isinstance(block, Table):
+                after = [b for b in blocks[i + 1 : i + 5] if isinstance(b, Small)]
+                assert any("/spend" in words(Message(summary="", blocks=(b,))) for b in after)
+
+
+# --- what they say --------------------------------------------------------------------------------
+
+
+def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk) -> None:
+    mine = {"team": "Search", "experiment": "ranker", "feature": "find", "allocated_by": "tags"}
+    desk.daily(100, **mine)
+    desk.daily(100, days=8, **mine)  # seven complete days and the one that grows
+    desk.daily(50, team="search", experiment="old")
+    desk.daily(700, team="other", experiment="foreign")
+    desk.measure("inferences", 400_000, experiment="ranker")
+    desk.measure("ndcg", 0.5, experiment="ranker")
+    shown = desk.show(engineers, "engineer@example.com")
+    first, quality, runway = tables(shown)
+    assert shown.summary == "Engineers: $5,300 of team search in 30 days"
+    assert rows(first)["ranker"] == ("$3,800", "+100 %")
+    assert rows(first)["old"][1] == "no change"
+    assert "foreign" not in words(shown)
+    # 29 complete days: 36 × $100 for 29 × 400,000 inferences.
+    assert rows(quality)["ranker"] == (
+        "$0.310 per 1,000 inferences",
+        "0.500 ndcg",
+        "cost +24 %",
+    )
+    assert list(rows(runway)) == ["search-month"]
+    (chart,) = (b for b in shown.blocks if isinstance(b, Band))
+    assert "$250.00" not in chart.alt
+    assert "$250 a day in the week to Sat 21 Nov, +67 % against the week before" in chart.alt
+    assert chart.incomplete[-1]
+    assert not any(chart.incomplete[:-1])
+    everything = desk.show(engineers, "finops@example.com")
+    assert "foreign" in words(everything)
+    assert list(rows(tables(everything)[-1])) == ["other-month", "search-month"]
+
+
+def test_a_sandbox_that_has_not_spent_yet_is_the_teams_all_the_same(desk: Desk) -> None:
+    desk.daily(10, team="search", experiment="ranker")
+    for name, team in (("tiny-ranker", "search"), ("foreign", "other")):
+        sandbox(desk, name, team=team)
+        desk.turn(
+            lambda turn, name=name: budgets.move(
+                turn.connection,
+                budget=f"sandbox/{name}",
+                period="from 2026-11-20",
+                key="set",
+                kind="set",
+                amount=Money(Decimal(2000), "USD"),
+                until=None,
+                actor="",
+                reason="",
+                policy_hash="",
+                now=NOW,
+            )
+        )
+    runway = rows(tables(desk.show(engineers, "engineer@example.com"))[-1])
+    assert runway["sandbox/tiny-ranker"] == ("$0.00 of $2,000", "0 %", "the whole period")
+    assert "sandbox/foreign" not in runway
+
+
+def test_an_engineer_sees_the_anomalies_of_the_own_team(desk: Desk) -> None:
+    desk.daily(10, team="search", experiment="ranker")
+    other = finding("foreign", allocation={"team": "vision", "feature": "", "owner": ""})
+    desk.turn(lambda turn: publish(turn, [finding(), other]))
+    mine = desk.show(engineers, "engineer@example.com")
+    (queue,) = (b for b in mine.blocks if isinstance(b, Items))
+    assert len(queue.items) == 1
+    assert "experiment ranker" in words(mine)
+    every = desk.show(engineers)
+    (queue,) = (b for b in every.blocks if isinstance(b, Items))
+    assert len(queue.items) == 2
+
+
+def test_a_feature_goes_on_to_the_end_of_the_month(desk: Desk) -> None:
+    desk.daily(100, feature="find")
+    desk.daily(40, feature="chat")
+    desk.daily(10)
+    desk.measure("outputs", 50, feature="find")
+    shown = desk.show(product)
+    first, prices = tables(shown)
+    assert shown.summary == "Product: $3,300 in November so far, forecast $4,500"
+    found = rows(first)
+    assert found["find"][:2] == ("$2,200", "$3,000")
+    assert found["not allocated"][0] == "$220"
+    assert found["All"][1] == "$4,500"
+    assert [money(found[n][1]) for n in ("find", "chat", "not allocated")] == [3000, 1200, 300]
+    assert "Cost per output" in words(shown)
+    assert rows(prices)["find"][0] == "$2.00"
+    (chart,) = (b for b in shown.blocks if isinstance(b, Band))
+    assert chart.days[-1] == date(2026, 11, 30)
+    assert chart.expected[-1] == pytest.approx(4500)
+
+
+def test_what_serves_grows_with_usage_and_the_rest_of_a_feature_stays(desk: Desk) -> None:
+    served = {"feature": "find", "experiment": "ranker"}
+    desk.daily(70, feature="find", experiment="training")
+    desk.daily(500, feature="silent", experiment="other")  # nothing is counted for it
+    for n in range(70):
+        day = YESTERDAY - timedelta(days=n)
+        units = 1000 * (1 + n % 5)
+        desk.spend({"day": day, "cost_micros": units * 10_000, **served})
+        desk.add(MetricPoint, source="m", metric="outputs", day=day, value=units, unit="", team="",
+                 workload="", stage="", owner="", segment="", **served)  # fmt: skip
+    shown = desk.show(product)
+    table = next(t for t in tables(shown) if t.header[1] == "Usage")
+    served_cost = sum(10 * (1 + n % 5) for n in range(1, 30))
+    assert [row[:2] for row in table.rows] == [("find", f"{n} × outputs") for n in (2, 5, 10)]
+    for row, times in zip(table.rows, (2, 5, 10), strict=True):
+        assert money(row[2]) == 70 * 29 + times * served_cost
+    assert "1.00 % in find" in words(shown)
+
+
+def test_usage_that_hardly_varies_says_nothing_of_more(desk: Desk) -> None:
+    desk.daily(70, feature="find", experiment="ranker")
+    desk.measure("outputs", 50, feature="find", experiment="ranker")
+    assert "At more usage" not in words(desk.show(product))
+
+
+def test_the_month_is_that_of_yesterday(desk: Desk, clock: Clock) -> None:
+    desk.daily(100, feature="find")
+    clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    assert desk.show(product).summary.startswith("Product: $2,200 in November so far")
+    assert month_of(date(2026, 12, 31)).first == date(2026, 12, 1)
+    assert month_of(date(2028, 2, 3)).last == date(2028, 2, 29)
+
+
+def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
+    desk.daily(100, last=date(2026, 11, 21), segment="big")
+    desk.daily(30, days=1, segment="big")  # yesterday is not billed whole
+    desk.daily(20, last=date(2026, 11, 21))
+    desk.measure("revenue", 400, segment="big", unit="USD")
+    desk.measure("revenue", 100, segment="small", unit="EUR")
+    desk.measure("revenue", 100, segment="else", unit="CHF")
+    desk.measure("outputs", 10, segment="big")
+    shown = desk.show(finance)
+    segments = rows(tables(shown)[0])
+    assert segments["big"] == ("$2,930", "$12,000", "76 %")
+    assert segments["small"] == ("$0", "$3,251", "–")
+    assert segments["not allocated"] == ("$580", "–", "–")
+    assert segments["All"] == ("$3,510", "$15,251", "77 %")
+    assert "CHF is left out" in words(shown)
+    assert "17 % of spend has no segment" in words(shown)
+    assert facts(shown)["Spend"] == "$3,510, no change"
+    accrued = next(t for t in tables(shown) if t.header[-1] == "To accrue")
+    assert accrued.rows == (("Sun 22 Nov", "$120", "$30.00", "$90.00"),)
+    assert "To accrue: $90.00" in words(shown)
+
+
+def test_nothing_is_accrued_when_more_is_billed_than_expected(desk: Desk) -> None:
+    desk.daily(100, last=date(2026, 11, 21))
+    desk.daily(180, days=1)
+    (found,) = desk.turn(lambda turn: accruals(turn, days_of(turn)))
+    assert (round(found.expected), found.billed, found.missing) == (100, 180, 0)
+    assert "To accrue: nothing" in words(desk.show(finance))
+
+
+def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
+    ai = {"is_ai": True, "experiment": "ranker"}
+    desk.daily(10, stage="exploration", **ai)
+    desk.daily(20, stage="pilot", is_gpu=True, experiment="gpus", quantity=4.0)
+    desk.daily(70, stage="production", **ai)
+    desk.daily(100, stage="production")
+    desk.measure("gpu_hours_busy", 3, experiment="gpus")
+    desk.measure("outputs", 40, experiment="ranker")
+    sandbox(desk, "one", zone="exploring")
+    sandbox(desk, "two", overrun_id="o2")
+    sandbox(desk, "old", asked_at=datetime(2026, 8, 1, tzinfo=UTC), starts_on=date(2026, 8, 1))
+    sandbox(desk, "done", state="closed", ended_at=NOW, overrun_id="o3")
+    overrun(desk, "o2", kind="sandbox", decided_at=NOW, opened_at=NOW - timedelta(hours=4))
+    overrun(desk, "o3", kind="sandbox", decided_at=NOW, opened_at=NOW - timedelta(hours=9))
+    gate(desk, "g1")
+    gate(desk, "g2", state="declined")
+    shown = desk.show(executives)
+    assert shown.summary == (
+        "Executives: $6,000 in 30 days, 30 % of AI spend is research and development"
+    )
+    found = rows(tables(shown)[0])
+    assert found["AI, pilot"] == ("$600", "20 %")
+    assert found["not AI"] == ("$3,000", "–")
+    said = facts(shown)
+    assert said["Sandboxes asked for"] == "3"
+    assert said["Started"] == "3"
+    assert said["Promoted"] == "1"
+    assert said["Stopped"] == "0 halted, 1 ended"
+    assert said["Time to decision"] == "4.0 hours (median of 3)"
+    assert said["Idle GPUs"] == "25 % of 116 GPU hours"
+    assert said["One output"] == "$2.00, no change"
+    (chart,) = (b for b in shown.blocks if isinstance(b, Band))
+    assert "30 % of AI spend in the week to Sat 21 Nov; it was 30 %" in chart.alt
+
+
+def test_without_the_metric_there_is_no_share_of_idle_gpus(desk: Desk) -> None:
+    desk.daily(20, stage="pilot", is_gpu=True, experiment="gpus", quantity=4.0)
+    assert "Idle GPUs" not in facts(desk.show(executives))
+
+
+def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
+    desk.daily(60, allocated_by="tags", team="search", experiment="r", feature="f", workload="w")
+    desk.daily(20, allocated_by="rules", team="other")
+    desk.daily(5, allocated_by="shared", team="other")
+    desk.daily(15, allocated_by="none", is_ai=True, account="sales", service="Bedrock")
+    overrun(desk, "o1", state="granted", decided_at=NOW, due_at=NOW + timedelta(hours=1))
+    overrun(desk, "o2", state="declined", decided_at=NOW, due_at=NOW - timedelta(hours=1))
+    overrun(desk, "o3", state="expired", decided_at=NOW, due_at=NOW)
+    overrun(desk, "o4", state="withdrawn", decided_at=NOW, due_at=NOW - timedelta(days=1))
+    overrun(desk, "o5", state="open", due_at=NOW - timedelta(hours=1))
+    for n, state in enumerate(("open", "false-alarm", "expected", "resolved")):
+        anomaly(desk, n, state)
+    shown = desk.show(finops)
+    assert shown.summary == "FinOps: 85 % of $3,000 is allocated"
+    first, shadow, levels = tables(shown)
+    assert rows(first)["by rules"] == ("$600", "20 %")
+    assert shadow.rows == (("Bedrock", "sales", "$450"),)
+    assert "Shadow spend: $450, 100 % of AI spend" in words(shown)
+    assert rows(levels)["search"][0] == "1 nudge"
+    said = facts(shown)
+    assert said["Overruns"] == "2 of 3 decided late"
+    assert said["Overdue now"] == "1"
+    assert said["Alerts overruled"] == "1 of 4 called false alarms"
+    assert said["Called expected"] == "1"
+
+
+# --- small things ---------------------------------------------------------------------------------
+
+
+def test_changes_prices_and_waits_in_words() -> None:
+    assert change(Decimal(150), Decimal(100)) == "+50 %"
+    assert change(Decimal(50), Decimal(100)) == "−50 %"
+    assert change(Decimal(100), Decimal("100.1")) == "no change"
+    assert change(Decimal(1), Decimal(0)) == "new"
+    assert change(Decimal(0), Decimal(0)) == "–"
+    assert unit_price(Decimal("0.8"), "USD") == "$0.800"
+    assert unit_price(Decimal("0.00414"), "USD") == "$0.00414"
+    assert unit_price(Decimal("0.00000321"), "USD") == "$3.21e-6"
+    assert unit_price(Decimal("12.3"), "USD") == "$12.30"
+    assert waited(timedelta(seconds=20)) == "at once"
+    assert waited(timedelta(minutes=1)) == "1 minute"
+    assert waited(timedelta(hours=30)) == "30.0 hours"
+    assert waited(timedelta(days=3)) == "3.0 days"

@@ -1,0 +1,69 @@
+"""The policy of now, replayed over recorded rounds, gives each alert and each routing again."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from handlers.daily import daily_round
+from handlers.replay.run import replay
+from storage.database import Database
+from storage.policy_file import LoadedPolicy, load_policy
+from tests.conftest import Clock
+
+POLICY = """version: 1
+workspace: {name: Example AI}
+bills: [{name: main, files: bill}]
+channels: {finops: {}, search: {}}
+alerts: {default: finops, routes: [{when: {impact_at_least: 2000}, to: [finops, search]}]}
+roles: {finops: {emails: [finops@example.com]}}
+"""
+BEGIN, DAYS = date(2026, 7, 1), 110
+FIRST, LAST = date(2026, 9, 21), date(2026, 10, 18)
+SPIKES = {("Compute", date(2026, 9, 25)): 900, ("Models", date(2026, 10, 6)): 9000}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    lines = [
+        "BilledCost,BillingCurrency,BillingPeriodStart,ChargeCategory,ChargePeriodStart,ServiceName"
+    ]
+    for n in range(DAYS):
+        day = BEGIN + timedelta(days=n)
+        for service, usual in (("Compute", 300), ("Models", 500)):
+            money = usual + (n * 7) % 11 + SPIKES.get((service, day), 0)
+            lines.append(f"{money},USD,{day.replace(day=1)},Usage,{day},{service}")
+    (tmp_path / "bill").mkdir()
+    (tmp_path / "bill" / "a.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def policy_of(folder: Path, name: str, text: str) -> LoadedPolicy:
+    (folder / name).write_text(text)
+    return load_policy(folder / name)
+
+
+def test_history_is_reproduced_and_changes_are_seen(folder: Path, database: Database) -> None:
+    now = policy_of(folder, "app.yaml", POLICY)
+    clock = Clock(datetime(FIRST.year, FIRST.month, FIRST.day, 6, tzinfo=UTC))
+    while clock.now.date() <= LAST:
+        daily_round(database, now, lambda channel: (), clock)
+        clock.now += timedelta(days=1)
+
+    same = replay(database, now, now, FIRST, LAST)
+    assert same.reproduced is not None
+    assert same.reproduced.kept == same.alerts.kept >= 2
+    assert not same.reproduced.differs
+    assert not same.differs
+    assert same == replay(database, now, now, FIRST, LAST)
+
+    elsewhere = POLICY.replace("to: [finops, search]", "to: [search]")
+    routed = replay(database, now, policy_of(folder, "routes.yaml", elsewhere), FIRST, LAST)
+    assert [m.after.channels for m in routed.alerts.moved] == [("search",)]
+    assert routed.alerts.moved[0].before.channels == ("finops", "search")
+    assert not routed.alerts.new
+    assert not routed.alerts.gone
+
+    deaf = POLICY + "detection: {signals: [quality]}\n"
+    silent = replay(database, now, policy_of(folder, "deaf.yaml", deaf), FIRST, LAST)
+    assert len(silent.alerts.gone) == same.alerts.kept

@@ -1,0 +1,113 @@
+"""``/spend unit``: what people get who ask what a unit costs."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from handlers import unit_costs as _registers  # noqa: F401
+from handlers.conversation import Facts, Message, Paragraph, Small, Table
+from storage.database import Database
+from storage.tables.spend import CostRollup, MetricPoint
+from tests.conftest import Clock
+from tests.handlers.overrunning import Desk, overrun_policy
+
+UNITS = "watch: {units: [{metric: outputs, per: 1000, label: outputs}]}\n"
+TODAY = date(2026, 11, 23)
+
+
+@pytest.fixture
+def desk(database: Database, clock: Clock) -> Desk:
+    return Desk(database, overrun_policy(more=UNITS), clock)
+
+
+def fill(
+    desk: Desk, experiment: str, feature: str, cost: Any, units: Any, revenue: float = 0
+) -> None:
+    """So much a day for 61 days to today; ``cost`` and ``units`` are of the day's number, 0 is today."""
+    costs, points = [], []
+    for n in range(61):
+        day = TODAY - timedelta(days=n)
+        where = {"experiment": experiment, "feature": feature, "team": "search"}
+        costs.append(
+            CostRollup(
+                bill="main", period=day.replace(day=1), day=day, currency="USD",
+                cost_micros=round(cost(n) * 1_000_000), **where,
+            ).model_dump(exclude={"id"})
+        )  # fmt: skip
+        for metric, value in (("outputs", units(n)), ("revenue", revenue)):
+            if value:
+                point = MetricPoint(source="m", metric=metric, day=day, value=value, **where)
+                points.append(point.model_dump(exclude={"id"}))
+    with desk.database.write() as connection:
+        connection.execute(insert(CostRollup.__table__), costs)  # type: ignore[attr-defined]
+        if points:
+            connection.execute(insert(MetricPoint.__table__), points)  # type: ignore[attr-defined]
+
+
+def ask(desk: Desk, typed: str) -> Any:
+    return desk.act("command", "spend", text=f"unit {typed}")
+
+
+def facts(message: Message) -> dict[str, str]:
+    (found,) = [b for b in message.blocks if isinstance(b, Facts)]
+    return {f.label: "".join(s.text for s in f.value) for f in found.facts}
+
+
+def tables(message: Message) -> list[Table]:
+    return [b for b in message.blocks if isinstance(b, Table)]
+
+
+def sentences(message: Message) -> str:
+    texts = [b.text for b in message.blocks if isinstance(b, Paragraph | Small)]
+    return " ".join("".join(s.text for s in t) for t in texts)
+
+
+def test_a_feature_now_before_and_why(desk: Desk) -> None:
+    fill(desk, "ranker", "feed", lambda n: 100 if n <= 30 else 80, lambda n: 20_000, 250)
+    fill(desk, "training", "feed", lambda n: 50, lambda n: 0)
+    message = ask(desk, "FEED last 30d").message
+    assert message.summary == "$7.50 per 1,000 outputs"
+    found = facts(message)
+    assert found["Per 1,000 outputs"] == "$7.50"
+    assert found["Before"].startswith("$6.5")
+    assert found["Margin"].startswith("40 % of $")
+    assert found["Return"] == "1.67 for 1 that was spent"
+    rows = dict(tables(message)[0].rows)
+    assert list(rows) == ["Cost before", "Volume", "Price", "Mix", "Cost now"]
+    assert rows["Mix"] == "$0.00"
+    amounts = [Decimal(v.replace("$", "").replace(",", "")) for v in rows.values()]
+    assert sum(amounts[:-1], Decimal(0)) == amounts[-1]
+    assert "too little" in sentences(message)
+
+
+def test_more_usage_is_projected_where_cost_followed_usage(desk: Desk) -> None:
+    def units(n: int) -> float:
+        return 10_000 + 3_000 * (n % 7)
+
+    fill(desk, "ranker", "feed", lambda n: 0.01 * units(n) * (1 + 0.01 * (n % 3)), units)
+    message = ask(desk, "").message
+    (_, more) = tables(message)
+    assert [row[0] for row in more.rows] == ["2 ×", "5 ×", "10 ×"]
+    assert " to " in more.rows[0][2]
+    assert "more cost on" in sentences(message)
+    assert "Margin" not in facts(message)
+
+
+def test_of_all_features_only_those_with_units_count(desk: Desk) -> None:
+    fill(desk, "ranker", "feed", lambda n: 100, lambda n: 20_000)
+    fill(desk, "other", "photos", lambda n: 900, lambda n: 0)
+    assert ask(desk, "").message.summary == "$5.00 per 1,000 outputs"
+
+
+def test_what_cannot_be_shown_says_why(desk: Desk, sqlite: Database, clock: Clock) -> None:
+    assert ask(desk, "").message.summary.startswith("No bill has been read yet.")
+    fill(desk, "ranker", "feed", lambda n: 100, lambda n: 0)
+    assert ask(desk, "feed").message.summary.startswith("No units of the feature feed were counted")
+    assert ask(desk, "fead").sentence == "No feature is called “fead”; did you mean feed?"
+    assert ask(desk, "feed since 2026-13-01").reason == "unreadable"
+    assert "complete until" in ask(desk, "today").message.summary
+    plain = Desk(sqlite, overrun_policy(), clock)
+    assert ask(plain, "").message.summary.startswith("No unit is named.")
