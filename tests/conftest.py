@@ -5,11 +5,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from guardrails.runbooks import Runbook, parse
 from storage.database import Database
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
+
+# A time limit of one example says something about the machine, not about the code.
+settings.register_profile("sandrail", deadline=None)
+settings.load_profile("sandrail")
 
 pytest_plugins = ["tests.postgres"]
 

@@ -70,12 +70,15 @@ def _show(report: "Report", currency: str) -> None:
 
     from guardrails.money import Money
 
-    out.print(f"Replayed {report.first} to {report.last}.", markup=False)
-    if report.reproduced is not None:
-        said = report.reproduced
-        all_of = said.kept + len(said.gone) + len(said.moved)
-        out.print(f"The policy of now gives {said.kept} of the {all_of} recorded alerts again.")
-    _alerts(report.alerts)
+    if report.first > report.last:
+        out.print(f"No alert was told before {report.first}, so there is none to replay yet.")
+    else:
+        out.print(f"Replayed {report.first} to {report.last}.", markup=False)
+        if report.reproduced is not None:
+            said = report.reproduced
+            all_of = said.kept + len(said.gone) + len(said.moved)
+            out.print(f"The policy of now gives {said.kept} of the {all_of} recorded alerts again.")
+        _alerts(report.alerts)
     changed = [d for d in report.decided if d.differs]
     table = Table("Requests on the ladder", "now", "new")
     names = dict(report.before.by_rung) | dict(report.after.by_rung)

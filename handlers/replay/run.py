@@ -1,6 +1,6 @@
 """A changed policy beside the policy of now, on the stored history of some days."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from guardrails.policy.model import Policy
 from guardrails.replay import Decided, Report, compare_alerts, put_all, side_of
@@ -34,15 +34,16 @@ def replay(
 ) -> Report:
     """What would have been different from ``first`` to ``last``; reads only.
 
-    Where the bot has recorded anomalies, the replay begins no earlier than the first of them. Raises
-    MissingRateError and NoRate.
+    Where the bot has recorded anomalies, the alerts begin no earlier than the first of them: ``Report.first`` is
+    after ``last`` when none was told before. Requests count to those of the day after, on which the bill of
+    ``last`` was read. Raises MissingRateError and NoRate.
     """
     zone = now.policy.workspace.zone
     with database.read() as connection:
         told = list(history.told(connection))
+        requests = recorded(connection, now.policy, first, last + timedelta(days=1))
         if told:
             first = max(first, told[0].created_at.astimezone(zone).date())
-        requests = recorded(connection, now.policy, first, last)
     before, after = replay_alerts(database, (now, new), first, last, progress)
     happened = compare_alerts(alerts_of(told, now, first, last), before) if told else None
     puts = [put_all(p.policy.ladder, p.policy.staffed(), requests) for p in (now, new)]
