@@ -11,6 +11,7 @@ from itertools import permutations
 from typing import Literal, NamedTuple, get_args
 
 from guardrails.business_time import Calendar, works_on
+from guardrails.lists import every
 from guardrails.periods import Period
 from guardrails.policy.council import NONE, Council, read_at
 from guardrails.policy.people import Role
@@ -209,7 +210,7 @@ def _consent(votes: Sequence[Vote], closed: bool) -> Outcome:
     if against:
         if closed:
             return _majority(votes)
-        said = f"{first.name} said {first.said}; {_and(against)} objected. The votes decide: {_so_far(votes)}"
+        said = f"{first.name} said {first.said}; {every(against)} objected. The votes decide: {_so_far(votes)}"
         return Outcome(None, False, (), said)
     with_them = tuple(v.name for v in votes if v.said == first.said)
     why = "Nobody objected." if closed else "It stands unless somebody objects."
@@ -233,8 +234,8 @@ def _roles(agree: Sequence[Role], votes: Sequence[Vote], closed: bool) -> Outcom
         for some in permutations(for_it, len(agree)):
             if all(role in v.roles for role, v in zip(agree, some, strict=True)):
                 names = tuple(v.name for v in for_it)
-                return Outcome(choice, True, names, f"{_and(list(agree))} agree.")
-    said = f"{_and(list(agree))} must say the same. {_so_far(votes)}"
+                return Outcome(choice, True, names, f"{every(list(agree))} agree.")
+    said = f"{every(list(agree))} must say the same. {_so_far(votes)}"
     return (
         Outcome("defer", True, (), f"No agreement: {said}")
         if closed
@@ -254,7 +255,3 @@ def _so_far(votes: Sequence[Vote]) -> str:
 
 def _count(votes: int) -> str:
     return "1 vote" if votes == 1 else f"{votes} votes"
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

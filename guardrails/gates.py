@@ -9,6 +9,7 @@ from typing import Literal
 
 from babel.numbers import get_currency_precision
 
+from guardrails.lists import either
 from guardrails.periods import Period
 from guardrails.policy.gates import Daily, Evidence, Gate
 from guardrails.policy.people import Role
@@ -326,9 +327,9 @@ def may_not_decide(
     """
     allowed = roles & frozenset(gate.by)
     if not allowed:
-        return f"This is decided by {one_of(gate.by)}."
+        return f"This is decided by {either(gate.by)}."
     if lifts and person in interested:
-        return f"You own this sandbox or asked for it, so somebody else decides: {one_of(gate.by)}."
+        return f"You own this sandbox or asked for it, so somebody else decides: {either(gate.by)}."
     mine = next((role for role, by in signed.items() if by == person), None)
     if lifts and mine is not None and mine not in allowed:
         return f"You signed as {mine}, and one person speaks for one role: somebody else decides."
@@ -365,14 +366,9 @@ def sign(
         return Signing(None, f"This is signed {said}already, or need not be.", before=True)
     mine_left = [role for role in left if role in roles and wanted in ("", role)]
     if not mine_left:
-        return Signing(None, f"This needs the sign-off of {wanted or one_of(left)}.")
+        return Signing(None, f"This needs the sign-off of {wanted or either(left)}.")
     if person in interested:
         return Signing(None, "You own this sandbox or asked for it, so somebody else signs.")
     if len(mine_left) > 1:
-        return Signing(None, f"You may sign as {one_of(mine_left)}; choose one of them.")
+        return Signing(None, f"You may sign as {either(mine_left)}; choose one of them.")
     return Signing(mine_left[0])
-
-
-def one_of(roles: Sequence[Role]) -> str:
-    """``lead or finance``."""
-    return " or ".join(roles)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from guardrails.lists import either, every
 from guardrails.policy.ladder import Ladder, Rung
 from guardrails.policy.people import Role
 
@@ -241,6 +242,7 @@ def who_decides(rung: Rung, called: Mapping[Role, str] | None = None) -> str:
 
 def in_words(wanted: Sequence[Slot], called: Mapping[Role, str] | None = None) -> str:
     """Words that are needed: ``finance and product``, ``lead or finops, and compliance``."""
-    said = [" or ".join((called or {}).get(role, role) for role in slot) for slot in wanted]
-    comma = "," if any(len(slot) > 1 for slot in wanted) else ""
-    return f"{comma} and ".join(said)
+    said = [either([(called or {}).get(role, role) for role in slot]) for slot in wanted]
+    if any(len(slot) > 1 for slot in wanted):
+        return ", and ".join(said)
+    return every(said)

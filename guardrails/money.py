@@ -91,6 +91,12 @@ class Money:
             self.amount, self.currency, format=pattern, locale="en_US", currency_digits=not whole
         )
 
+    def in_full(self) -> str:
+        """For what is decided: to the cent where it has cents, ``$250``, ``$250.40``."""
+        money = self.rounded()
+        whole = money.amount == money.amount.to_integral_value()
+        return str(money) if whole else money.exact()
+
     def exact(self) -> str:
         """For accounts: always to the currency's smallest unit."""
         return format_currency(self.amount, self.currency, locale="en_US")

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from guardrails.authority import may, roles_that_may
+from guardrails.lists import either
 from guardrails.policy.people import Permission
 from guardrails.suggest import did_you_mean
 from handlers.conversation import (
@@ -246,9 +247,13 @@ def _check(loaded: LoadedPolicy, found: Registered, interaction: Interaction) ->
     if actor.standing != "member":
         raise NotAllowed(_STANDING[actor.standing])
     if not may(loaded.policy, found.permission, actor.roles):
-        who = _or([_ROLE_WORDS.get(r, r) for r in roles_that_may(loaded.policy, found.permission)])
+        who = either(
+            [_ROLE_WORDS.get(r, r) for r in roles_that_may(loaded.policy, found.permission)]
+        )
         mine = (
-            _or([_ROLE_WORDS.get(r, r) for r in sorted(actor.roles)]) if actor.roles else "no role"
+            either([_ROLE_WORDS.get(r, r) for r in sorted(actor.roles)])
+            if actor.roles
+            else "no role"
         )
         raise NotAllowed(
             f"This needs the role {who}; you have {mine}. "
@@ -263,7 +268,3 @@ _STANDING = {
     "unknown": "Your account could not be checked just now; nothing was changed. Try again in a minute.",
 }
 _ROLE_WORDS = {"finops": "FinOps", "product": "product owner", "finance": "finance partner"}
-
-
-def _or(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from guardrails.orders import Operation, Order
+from storage import rows
+from storage.rows import lease
 from storage.tables.sandboxes import Actuation
 
 LEASE = timedelta(seconds=90)  # longer than an actuator may take
@@ -96,46 +98,23 @@ def claim(
         .where(_table.c.state.in_(OPEN), _table.c.actuator.in_(tuple(actuators)))
         .group_by(_table.c.sandbox_id, _table.c.actuator)
     )
-    due = or_(
-        and_(_table.c.state == "waiting", _table.c.not_before <= now),
-        and_(_table.c.state == "acting", _table.c.leased_until < now),
-    )
-    rows = connection.execute(
-        select(_table)
-        .where(_table.c.id.in_(heads), due)
-        .order_by(_table.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    claimed = []
-    for row in rows:
-        won = connection.execute(
-            update(_table)
-            .where(_table.c.id == row.id, _table.c.state == row.state)
-            .where(_table.c.attempts == row.attempts)
-            .values(state="acting", leased_until=now + LEASE, attempts=row.attempts + 1)
-            .returning(_table.c.id)
-        ).first()
-        if won is not None:
-            order = Order.model_validate(row.content)
-            claimed.append(
-                ClaimedOrder(
-                    row.id, row.sandbox_id, row.actuator, order, row.attempts + 1, row.created_at
-                )
-            )
-    return claimed
+    taken = lease(connection, _table, heads, now, busy="acting", length=LEASE, limit=limit)
+    return [
+        ClaimedOrder(
+            id=row.id,
+            sandbox_id=row.sandbox_id,
+            actuator=row.actuator,
+            order=Order.model_validate(row.content),
+            attempts=row.attempts + 1,
+            created_at=row.created_at,
+        )
+        for row in taken
+    ]
 
 
 def settle(connection: Connection, claimed: ClaimedOrder, **values: Any) -> bool:
     """Ends a lease. False: it ran out, and somebody else carries the order out."""
-    mine = connection.execute(
-        update(_table)
-        .where(_table.c.id == claimed.id, _table.c.state == "acting")
-        .where(_table.c.attempts == claimed.attempts)
-        .values(leased_until=None, **values)
-        .returning(_table.c.id)
-    ).first()
-    return mine is not None
+    return rows.settle(connection, _table, claimed.id, claimed.attempts, busy="acting", **values)
 
 
 def change(connection: Connection, row: ActuationRow, **values: Any) -> bool:

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.budgets import GRANTS, Entry, EntryKind
 from guardrails.burn import Spent
@@ -13,6 +12,7 @@ from guardrails.money import MICROS, Money
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from guardrails.policy.model import Policy
+from storage.rows import add_row
 from storage.spend import rate
 from storage.tables.budgets import BudgetEntry, BudgetNudge
 from storage.tables.spend import CostRollup, MetricPoint
@@ -57,26 +57,21 @@ def move(
     now: datetime,
 ) -> bool:
     """Adds an entry to a budget's ledger. False: the same ``key`` has moved it before, and nothing changes."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_entries)
-        .values(
-            budget=budget,
-            period=period,
-            key=key,
-            kind=kind,
-            amount_micros=amount.micros,
-            currency=amount.currency,
-            until=until,
-            actor=actor,
-            reason=reason,
-            policy_hash=policy_hash,
-            at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["budget", "period", "key"])
-        .returning(_entries.c.id)
-    ).first()
-    return added is not None
+    return add_row(
+        connection,
+        _entries,
+        budget=budget,
+        period=period,
+        key=key,
+        kind=kind,
+        amount_micros=amount.micros,
+        currency=amount.currency,
+        until=until,
+        actor=actor,
+        reason=reason,
+        policy_hash=policy_hash,
+        at=now,
+    )
 
 
 def ledger(connection: Connection, policy: Policy, budget: str, period: str) -> list[Entry]:
@@ -124,14 +119,9 @@ def told(
     connection: Connection, budget: str, period: str, basis: str, percent: int, now: datetime
 ) -> bool:
     """Notes that people are told of a share. False: they were told before."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_nudges)
-        .values(budget=budget, period=period, basis=basis, percent=percent, at=now)
-        .on_conflict_do_nothing(index_elements=["budget", "period", "basis", "percent"])
-        .returning(_nudges.c.id)
-    ).first()
-    return added is not None
+    return add_row(
+        connection, _nudges, budget=budget, period=period, basis=basis, percent=percent, at=now
+    )
 
 
 def spend_of(

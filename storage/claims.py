@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import insert_into
 from storage.tables.timing import JobRun
 
 LEASE = timedelta(minutes=5)  # a runner renews it every minute
@@ -19,10 +19,9 @@ def claim_slot(connection: Connection, job: str, slot: str, now: datetime) -> st
 
     It is when nobody has run it, or whoever had claimed it died or failed before the end.
     """
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     token = secrets.token_hex(8)
     mine = connection.execute(
-        make(_runs)
+        insert_into(connection, _runs)
         .values(
             job=job, slot=slot, claimed_at=now, leased_until=now + LEASE, outcome="", owner=token
         )

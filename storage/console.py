@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import insert_into
 from storage.tables.delivery import ConsoleMessage
 from storage.tables.spend import CostRollup
 
@@ -61,9 +61,8 @@ def post(
     now: datetime,
 ) -> tuple[int, bool]:
     """Posts a message; returns (id, whether it is new). The same key again changes nothing."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     new = connection.execute(
-        make(_messages)
+        insert_into(connection, _messages)
         .values(
             message_key=message_key,
             channel=channel,

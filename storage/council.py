@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, select, update
 
+from storage.rows import add_row, change_row, insert_into
 from storage.tables.council import CouncilDigest, CouncilFollowUp, CouncilItem, CouncilVote
 
 _digests = CouncilDigest.__table__  # type: ignore[attr-defined]
@@ -19,13 +19,9 @@ ItemRow = Row[Any]
 FollowUpRow = Row[Any]
 
 
-class Lost(Exception):
-    """The item is no longer as it was read: whoever holds its lock never sees this."""
-
-
 def begin(connection: Connection, **values: Any) -> bool:
     """Records that a week's digest is posted. False: it was; another transaction that is at it is waited for."""
-    return _added(connection, _digests, values, _digests.c.week)
+    return add_row(connection, _digests, **_with_defaults(_digests, values))
 
 
 def digest(connection: Connection, week: str, *, lock: bool = False) -> DigestRow | None:
@@ -48,7 +44,7 @@ def close(connection: Connection, week: str, now: datetime) -> None:
 
 def add_item(connection: Connection, **values: Any) -> bool:
     """Puts something on a week's agenda. False: it is there."""
-    return _added(connection, _items, {"decided_names": [], **values}, _items.c.id)
+    return add_row(connection, _items, **_with_defaults(_items, {"decided_names": [], **values}))
 
 
 def item(connection: Connection, item_id: str, *, lock: bool = False) -> ItemRow | None:
@@ -79,15 +75,7 @@ def left_over(connection: Connection, week: str) -> Sequence[ItemRow]:
 
 def change_item(connection: Connection, row: ItemRow, **values: Any) -> ItemRow:
     """Changes an item that is still as it was read, and returns it as it is then. Raises Lost when it is not."""
-    changed = connection.execute(
-        update(_items)
-        .where(_items.c.id == row.id, _items.c.version == row.version)
-        .values(version=row.version + 1, **values)
-        .returning(*_items.c)
-    ).first()
-    if changed is None:
-        raise Lost(row.id)
-    return changed
+    return change_row(connection, _items, row, **values)
 
 
 def vote(
@@ -101,10 +89,9 @@ def vote(
     at: datetime,
 ) -> None:
     """Records what somebody says; who spoke before keeps their place and says this now."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"name": name, "roles": sorted(roles), "said": said, "at": at}
     connection.execute(
-        make(_votes)
+        insert_into(connection, _votes)
         .values(item_id=item_id, person=person, **values)
         .on_conflict_do_update(index_elements=["item_id", "person"], set_=values)
     )
@@ -119,7 +106,7 @@ def votes(connection: Connection, item_id: str) -> Sequence[Row[Any]]:
 
 def add_follow_up(connection: Connection, **values: Any) -> bool:
     """Records what follows a decision. False: the item has its follow-up."""
-    return _added(connection, _follow_ups, values, _follow_ups.c.id)
+    return add_row(connection, _follow_ups, **_with_defaults(_follow_ups, values))
 
 
 def follow_up(
@@ -151,15 +138,6 @@ def open_follow_ups(connection: Connection, before: str) -> Sequence[FollowUpRow
 def change_follow_up(connection: Connection, follow_up_id: str, **values: Any) -> None:
     """Changes a follow-up that is locked."""
     connection.execute(update(_follow_ups).where(_follow_ups.c.id == follow_up_id).values(**values))
-
-
-def _added(connection: Connection, table: Any, values: dict[str, Any], key: Any) -> bool:
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement: Insert = make(table).values(**_with_defaults(table, values))
-    added = connection.execute(
-        statement.on_conflict_do_nothing().returning(key)  # type: ignore[attr-defined]
-    ).first()
-    return added is not None
 
 
 _DEFAULTS: dict[str, dict[str, Any]] = {

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import insert_into
 from storage.tables.timing import Deadline
 
 _deadlines = Deadline.__table__  # type: ignore[attr-defined]
@@ -15,10 +15,9 @@ def set_deadline(
     connection: Connection, kind: str, subject: str, due_at: datetime, **inputs: Any
 ) -> None:
     """Something is due at ``due_at``; the same kind and subject again moves it."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"due_at": due_at, "inputs": inputs, "attempts": 0}
     connection.execute(
-        make(_deadlines)
+        insert_into(connection, _deadlines)
         .values(kind=kind, subject=subject, **values)
         .on_conflict_do_update(index_elements=["kind", "subject"], set_=values)
     )

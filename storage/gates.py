@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from guardrails.policy.model import Policy
+from storage.rows import Lost, add_row
 from storage.spend import rate
 from storage.tables.sandboxes import GateCase, GateSign
 from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
@@ -27,10 +27,6 @@ SignRow = Row[Any]
 
 #: What a charge has to name before its tags are complete.
 COMPLETE: tuple[Dimension, ...] = ("team", "feature", "workload", "stage", "owner")
-
-
-class Lost(Exception):
-    """The proposal is no longer as it was read: whoever holds its lock never sees this."""
 
 
 def get(connection: Connection, case_id: str, *, lock: bool = False) -> CaseRow | None:
@@ -68,11 +64,7 @@ def last_of(
 
 def add(connection: Connection, **values: Any) -> bool:
     """Records a new proposal. False: the sandbox has one that waits."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_cases).values(**values).on_conflict_do_nothing().returning(_cases.c.id)
-    ).first()
-    return added is not None
+    return add_row(connection, _cases, **values)
 
 
 def change(connection: Connection, row: CaseRow, **values: Any) -> None:

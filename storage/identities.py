@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import insert_into
 from storage.tables.people import Identity
 
 _identities = Identity.__table__  # type: ignore[attr-defined]
@@ -22,8 +22,7 @@ def remember(
     now: datetime,
 ) -> None:
     """Keeps an account that was seen, with the person it belongs to now."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = make(_identities).values(
+    row = insert_into(connection, _identities).values(
         surface=surface, tenant=tenant, user_id=user_id, person=person, name=name, seen_at=now
     )
     connection.execute(

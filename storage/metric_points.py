@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.policy.bills import DIMENSIONS
+from storage.rows import add_row, insert_into
 from storage.tables.delivery import Delivered
 from storage.tables.spend import MetricPoint
 
@@ -69,8 +69,7 @@ def store_points(connection: Connection, source: str, points: Sequence[Point]) -
     Their keys must differ. Raises OfAnotherSource when another source has one of them: two sources that say
     different things would take turns.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(_points)
+    statement = insert_into(connection, _points)
     new = {name: statement.excluded[name] for name in ("value", "unit")}
     upsert = statement.on_conflict_do_update(
         index_elements=list(_KEY), set_=new, where=_points.c.source == source
@@ -130,14 +129,7 @@ def keep(connection: Connection, key: str, answer: Kept, now: datetime) -> None:
 
     Raises KeyInUse when a request at the same time has taken the key.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        insert(_delivered)
-        .values(delivery_id=_name(key), reply=asdict(answer), at=now)
-        .on_conflict_do_nothing()
-        .returning(_delivered.c.delivery_id)
-    ).first()
-    if added is None:
+    if not add_row(connection, _delivered, delivery_id=_name(key), reply=asdict(answer), at=now):
         raise KeyInUse
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, false, func, insert, or_, select, update
+from sqlalchemy import Connection, false, func, insert, or_, select, update
 
+from storage.rows import lease, settle
 from storage.tables.delivery import MessageRef, Outbox
 
 LEASE = timedelta(seconds=60)
@@ -121,48 +122,32 @@ def claim(
         .where(_outbox.c.lane.not_in(list(busy)))
         .group_by(_outbox.c.lane)
     )
-    due = or_(
-        and_(_outbox.c.state == "waiting", _outbox.c.not_before <= now),
-        and_(_outbox.c.state == "sending", _outbox.c.leased_until < now),
+    taken = lease(
+        connection,
+        _outbox,
+        heads,
+        now,
+        busy="sending",
+        length=LEASE,
+        limit=limit,
+        maybe_sent=or_(_outbox.c.maybe_sent.is_(True), _outbox.c.state == "sending"),
     )
-    rows = connection.execute(
-        select(_outbox)
-        .where(_outbox.c.id.in_(heads), due)
-        .order_by(_outbox.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    claimed = []
-    for row in rows:
-        won = connection.execute(
-            update(_outbox)
-            .where(_outbox.c.id == row.id, _outbox.c.state == row.state)
-            .where(_outbox.c.attempts == row.attempts)
-            .values(
-                state="sending",
-                leased_until=now + LEASE,
-                attempts=row.attempts + 1,
-                maybe_sent=row.maybe_sent or row.state == "sending",
-            )
-            .returning(_outbox.c.id)
-        ).first()
-        if won is not None:
-            claimed.append(
-                Claimed(
-                    id=row.id,
-                    kind=row.kind,
-                    message_key=row.message_key,
-                    thread_key=row.thread_key,
-                    place=row.place,
-                    content=row.content,
-                    attempts=row.attempts + 1,
-                    maybe_sent=row.state == "sending" or row.maybe_sent,
-                    created_at=row.created_at,
-                    ref=ref_of(connection, row.message_key),
-                    thread=ref_of(connection, row.thread_key) if row.thread_key else None,
-                )
-            )
-    return claimed
+    return [
+        Claimed(
+            id=row.id,
+            kind=row.kind,
+            message_key=row.message_key,
+            thread_key=row.thread_key,
+            place=row.place,
+            content=row.content,
+            attempts=row.attempts + 1,
+            maybe_sent=row.state == "sending" or row.maybe_sent,
+            created_at=row.created_at,
+            ref=ref_of(connection, row.message_key),
+            thread=ref_of(connection, row.thread_key) if row.thread_key else None,
+        )
+        for row in taken
+    ]
 
 
 def _merge_edits(connection: Connection) -> None:
@@ -246,14 +231,7 @@ def give_up(connection: Connection, claimed: Claimed, reason: str) -> None:
 
 def _settle(connection: Connection, claimed: Claimed, **values: Any) -> bool:
     """Ends a lease, if it is still the sender's."""
-    mine = connection.execute(
-        update(_outbox)
-        .where(_outbox.c.id == claimed.id, _outbox.c.state == "sending")
-        .where(_outbox.c.attempts == claimed.attempts)
-        .values(leased_until=None, **values)
-        .returning(_outbox.c.id)
-    ).first()
-    return mine is not None
+    return settle(connection, _outbox, claimed.id, claimed.attempts, busy="sending", **values)
 
 
 def dead_letters(connection: Connection) -> list[tuple[int, str, str]]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, select
 
 from guardrails.ladder import Agreement
+from storage.rows import add_row, change_row, insert_into
 from storage.tables.budgets import Overrun, OverrunAgreement
 
 _overruns = Overrun.__table__  # type: ignore[attr-defined]
@@ -15,10 +15,6 @@ _agreements = OverrunAgreement.__table__  # type: ignore[attr-defined]
 
 OverrunRow = Row[Any]
 WAITING = ("open", "review")
-
-
-class Lost(Exception):
-    """The overrun is no longer as it was read: whoever holds its lock never sees this."""
 
 
 def get(connection: Connection, overrun_id: str, *, lock: bool = False) -> OverrunRow | None:
@@ -100,23 +96,12 @@ def granted_to(
 
 def add(connection: Connection, **values: Any) -> bool:
     """Records a new overrun. False: the budget's period has one that waits."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_overruns).values(**values).on_conflict_do_nothing().returning(_overruns.c.id)
-    ).first()
-    return added is not None
+    return add_row(connection, _overruns, **values)
 
 
 def change(connection: Connection, row: OverrunRow, **values: Any) -> None:
     """Changes an overrun that is still as it was read. Raises Lost when it is not."""
-    won = connection.execute(
-        update(_overruns)
-        .where(_overruns.c.id == row.id, _overruns.c.version == row.version)
-        .values(version=row.version + 1, **values)
-        .returning(_overruns.c.id)
-    ).first()
-    if won is None:
-        raise Lost(row.id)
+    change_row(connection, _overruns, row, **values)
 
 
 def agree(
@@ -129,10 +114,9 @@ def agree(
 ) -> None:
     """Records that someone agrees to the amount as it is now. Who agreed before, with roles that no longer count,
     agrees with those of now."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     said = {"name": name, "roles": sorted(roles), "at": now}
     connection.execute(
-        make(_agreements)
+        insert_into(connection, _agreements)
         .values(overrun_id=row.id, revision=row.revision, person=person, **said)
         .on_conflict_do_update(index_elements=["overrun_id", "revision", "person"], set_=said)
     )

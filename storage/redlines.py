@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, select
 
 from guardrails.periods import Period
 from guardrails.policy.model import Policy
+from storage.rows import add_row, change_row
 from storage.tables.sandboxes import RedlineCase
 from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
 
@@ -21,10 +21,6 @@ _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 CaseRow = Row[Any]
 #: A bill in which an experiment has had nothing for so many days says nothing about it any more.
 LEFT = timedelta(days=30)
-
-
-class Lost(Exception):
-    """The case is no longer as it was read: whoever holds its sandbox's lock never sees this."""
 
 
 def get(connection: Connection, case_id: str) -> CaseRow | None:
@@ -54,24 +50,12 @@ def with_open_cases(connection: Connection) -> list[str]:
 
 def add(connection: Connection, **values: Any) -> bool:
     """Records a new case. False: the sandbox has an open one of this redline."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_cases).values(**values).on_conflict_do_nothing().returning(_cases.c.id)
-    ).first()
-    return added is not None
+    return add_row(connection, _cases, **values)
 
 
 def change(connection: Connection, row: CaseRow, **values: Any) -> CaseRow:
     """Changes a case that is still as it was read, and returns it as it is then. Raises Lost when it is not."""
-    changed = connection.execute(
-        update(_cases)
-        .where(_cases.c.id == row.id, _cases.c.version == row.version)
-        .values(version=row.version + 1, **values)
-        .returning(*_cases.c)
-    ).first()
-    if changed is None:
-        raise Lost(row.id)
-    return changed
+    return change_row(connection, _cases, row, **values)
 
 
 def bill_through(

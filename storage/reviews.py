@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import add_row
 from storage.tables.budgets import Review, ReviewItem
 
 _reviews = Review.__table__  # type: ignore[attr-defined]
@@ -22,11 +22,7 @@ def get(connection: Connection, overrun_id: str) -> Row[Any] | None:
 
 def add(connection: Connection, **values: Any) -> bool:
     """Records a review. False: the overrun has one."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_reviews).values(**values).on_conflict_do_nothing().returning(_reviews.c.overrun_id)
-    ).first()
-    return added is not None
+    return add_row(connection, _reviews, **values)
 
 
 def change(connection: Connection, overrun_id: str, **values: Any) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import add_row
 from storage.tables.runbooks import RunbookShown, RunbookTick
 
 _shown = RunbookShown.__table__  # type: ignore[attr-defined]
@@ -56,11 +56,7 @@ def ticks(connection: Connection, subject: str, event: str) -> Sequence[TickRow]
 
 def tick(connection: Connection, **values: Any) -> bool:
     """Records that a step is done. False: it was."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_ticks).values(**values).on_conflict_do_nothing().returning(_ticks.c.id)
-    ).first()
-    return added is not None
+    return add_row(connection, _ticks, **values)
 
 
 def untick(connection: Connection, tick_id: int) -> bool:

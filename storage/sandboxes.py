@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, or_, select
 
 from guardrails.money import MICROS
 from guardrails.policy.budgets import Budget
 from guardrails.sandboxes.budget import PREFIX, budget_name, budget_of
 from guardrails.sandboxes.life import ENDED, LIVING
+from storage.rows import add_row, change_row
 from storage.tables.budgets import BudgetEntry
 from storage.tables.sandboxes import Sandbox
 from storage.tables.spend import CostRollup
@@ -22,10 +22,6 @@ _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 
 SandboxRow = Row[Any]
 IN_ZONE = tuple(state for state in LIVING if state != "graduated")
-
-
-class Lost(Exception):
-    """The sandbox is no longer as it was read: whoever holds its lock never sees this."""
 
 
 def get(connection: Connection, sandbox_id: str, *, lock: bool = False) -> SandboxRow | None:
@@ -98,23 +94,12 @@ def halted_of(connection: Connection, people: Sequence[str], since: datetime) ->
 
 def add(connection: Connection, **values: Any) -> bool:
     """Records a new sandbox. False: another has or had its name."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_sandboxes).values(**values).on_conflict_do_nothing().returning(_sandboxes.c.id)
-    ).first()
-    return added is not None
+    return add_row(connection, _sandboxes, **values)
 
 
 def change(connection: Connection, row: SandboxRow, **values: Any) -> None:
     """Changes a sandbox that is still as it was read. Raises Lost when it is not."""
-    won = connection.execute(
-        update(_sandboxes)
-        .where(_sandboxes.c.id == row.id, _sandboxes.c.version == row.version)
-        .values(version=row.version + 1, **values)
-        .returning(_sandboxes.c.id)
-    ).first()
-    if won is None:
-        raise Lost(row.id)
+    change_row(connection, _sandboxes, row, **values)
 
 
 def budget(row: SandboxRow) -> Budget:

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from guardrails.policy.bills import DIMENSIONS
 from guardrails.shadow import Claimed, Kind
+from storage.rows import add_row, change_row
 from storage.tables.sandboxes import Sandbox
 from storage.tables.shadow import Claim, ShadowQuestion
 from storage.tables.spend import CostRollup
@@ -20,10 +20,6 @@ _sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
 
 QuestionRow = Row[Any]
 ClaimRow = Row[Any]
-
-
-class Lost(Exception):
-    """It is no longer as it was read: whoever holds its lock never sees this."""
 
 
 def get(connection: Connection, question_id: str, *, lock: bool = False) -> QuestionRow | None:
@@ -40,24 +36,12 @@ def questions(connection: Connection) -> dict[Kind, QuestionRow]:
 
 def add(connection: Connection, **values: Any) -> bool:
     """Records a new question. False: there is one about this account and service."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    added = connection.execute(
-        make(_questions).values(**values).on_conflict_do_nothing().returning(_questions.c.id)
-    ).first()
-    return added is not None
+    return add_row(connection, _questions, **values)
 
 
 def change(connection: Connection, row: QuestionRow, **values: Any) -> QuestionRow:
     """Changes a question that is still as it was read, and returns it. Raises Lost when it is not."""
-    changed = connection.execute(
-        update(_questions)
-        .where(_questions.c.id == row.id, _questions.c.version == row.version)
-        .values(version=row.version + 1, **values)
-        .returning(*_questions.c)
-    ).first()
-    if changed is None:
-        raise Lost(row.id)
-    return changed
+    return change_row(connection, _questions, row, **values)
 
 
 def add_claim(connection: Connection, **values: Any) -> None:

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.rows import insert_into
 from storage.tables.teams import TeamsConversation
 
 _conversations = TeamsConversation.__table__  # type: ignore[attr-defined]
@@ -28,10 +28,9 @@ class Conversation:
 def remember(connection: Connection, found: Conversation, now: datetime) -> None:
     """Keeps a conversation with what is known of it now; a name or team that is not known stays."""
     values = asdict(found)
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     known = {k: v for k, v in values.items() if v or k == "gone_why"}
     connection.execute(
-        make(_conversations)
+        insert_into(connection, _conversations)
         .values(**values, seen_at=now)
         .on_conflict_do_update(
             index_elements=["tenant", "conversation"], set_={**known, "seen_at": now}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.lists import every
 from guardrails.policy.redlines import Action, Redline
 from guardrails.redlines.reading import Crossing
 
@@ -59,7 +60,7 @@ def doubt(crossing: Crossing) -> str:
             newest = words.day(crossing.through) if crossing.through else "long ago"
             return f"The newest complete day of {crossing.source} is {newest}."
         case _:
-            missing = " and ".join(words.day(day) for day, v in crossing.values if v is None)
+            missing = every([words.day(day) for day, v in crossing.values if v is None])
             return f"There is no value for {missing} ({crossing.source})."
 
 
@@ -68,13 +69,7 @@ def withheld(actions: Sequence[Action], reason: str, team: str, level: int, stag
     why = f"the stage {stage} is never stopped"
     if reason == "level":
         why = f"team {team} is at level {level}" if team else "the sandbox has no team"
-    does = actions[0] if len(actions) == 1 else f"{', '.join(actions[:-1])} and {actions[-1]}"
-    return f"Would {does}; {why}."
-
-
-def listed(names: Sequence[str]) -> str:
-    """``engineer or lead``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return f"Would {every(actions)}; {why}."
 
 
 def _percent(amount: Decimal) -> str:

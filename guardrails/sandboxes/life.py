@@ -54,7 +54,6 @@ MOVES: dict[State, dict[Event, State]] = {
         "resume": "active",
         "expire": "expired",
         "close": "closed",
-        "graduate": "graduated",
     },
     "halted": {"resume": "active", "expire": "expired", "close": "closed"},
     "graduated": {"halt": "halted", "close": "closed"},

@@ -110,7 +110,10 @@ def _in(zone: Zone, wanted: Wanted, use: Use, currency: str) -> Placement:
         return Placement(None, Decimal(0), f"{why} of the zone {zone.name}")
 
     if wanted.estimate > zone.cap:
-        asked, most = _money(wanted.estimate, currency), _money(zone.cap, currency)
+        asked, most = (
+            Money(wanted.estimate, currency).in_full(),
+            Money(zone.cap, currency).in_full(),
+        )
         return no(f"{asked} are above the cap of {most}")
     if wanted.days > zone.longest_days:
         return no(f"{wanted.days} days are longer than the {zone.longest_days}")
@@ -122,12 +125,7 @@ def _in(zone: Zone, wanted: Wanted, use: Use, currency: str) -> Placement:
     if zone.cap_month is not None:
         left = zone.cap_month - use.month + wanted.before
         if wanted.estimate > left:
-            money = _money(max(zone.cap_month - use.month, Decimal(0)), currency)
+            money = Money(max(zone.cap_month - use.month, Decimal(0)), currency).in_full()
             return no(f"{money} are left this month")
         cap = min(cap, left)
     return Placement(zone, cap)
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    money = Money(amount, currency)
-    return str(money) if amount == amount.to_integral_value() else money.exact()

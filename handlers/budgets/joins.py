@@ -12,7 +12,7 @@ from guardrails.detection.found import Found
 from guardrails.money import Money
 from handlers.alerts.message import key_of as anomaly_key
 from handlers.budgets.jumps import is_part, not_forecast, open_jumps
-from handlers.budgets.message import ask_button, exactly
+from handlers.budgets.message import ask_button
 from handlers.budgets.standing import standings
 from handlers.conversation import Controls, Message, Paragraph, said, text
 from handlers.overruns.message import key_of as overrun_key
@@ -45,9 +45,10 @@ def _join(turn: Turn, row: AnomalyRow, found: Found, s: Standing) -> bool:
     if over <= s.limit * turn.policy.ladder.least_percent / 100:
         return False
     money = Money(over.quantize(Decimal(1)), turn.policy.workspace.currency)
+    limit = Money(s.limit_at_end, money.currency).in_full()
     sentence = (
-        f"If it goes on, the budget {s.budget.name} ({exactly(s.limit_at_end, money.currency)}) is exceeded by "
-        f"about {money} at the end of its period."
+        f"If it goes on, the budget {s.budget.name} ({limit}) is exceeded by about {money} at the end "
+        "of its period."
     )
     message = Message(
         summary=sentence,

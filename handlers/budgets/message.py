@@ -106,7 +106,7 @@ def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
         title=f"Burn of {s.budget.name}",
         alt=(
             f"Spend of {s.budget.name} in {period(s)}: {spent(s, currency)}; "
-            f"forecast {forecast(s, currency)}; budget {exactly(s.limit, currency)}."
+            f"forecast {forecast(s, currency)}; budget {Money(s.limit, currency).in_full()}."
         ),
         unit=f"{currency} so far",
         days=(*days, *(p[0] for p in ahead)),
@@ -123,17 +123,17 @@ def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
 def line(s: Standing, currency: str) -> str:
     """A budget in a line: ``$7,600 of $10,000 (76 %) for November 2026, forecast 112 %. It ends on …``."""
     return (
-        f"{money(s.burn.spent, currency)} of {exactly(s.limit, currency)} ({share(s.spent_share)}) "
+        f"{money(s.burn.spent, currency)} of {Money(s.limit, currency).in_full()} ({share(s.spent_share)}) "
         f"for {period(s)}, forecast {share(s.forecast_share)}. {runway(s)}"
     )
 
 
 def limit(s: Standing, currency: str) -> str:
     """``$3,000 for November 2026``, and what is left of it at the end when a grant ends before."""
-    said = f"{exactly(s.limit, currency)} for {period(s)}"
+    said = f"{Money(s.limit, currency).in_full()} for {period(s)}"
     if not s.ends:
         return said
-    return f"{said}; {exactly(s.limit_at_end, currency)} on its last day, as a grant ends before"
+    return f"{said}; {Money(s.limit_at_end, currency).in_full()} on its last day, as a grant ends before"
 
 
 def spent(s: Standing, currency: str) -> str:
@@ -146,7 +146,7 @@ def forecast(s: Standing, currency: str) -> str:
     b = s.burn
     if b.through is not None and b.through >= s.span.last:
         return f"{money(b.forecast, currency)}, the period is over"
-    of = f" of {exactly(s.limit_at_end, currency)}" if s.ends else ""
+    of = f" of {Money(s.limit_at_end, currency).in_full()}" if s.ends else ""
     return (
         f"{money(b.forecast, currency)} ({share(s.forecast_share)}{of}), "
         f"{money(b.lower, currency)} to {money(b.upper, currency)}"
@@ -181,12 +181,6 @@ def share(value: Decimal) -> str:
 def money(amount: Decimal, currency: str) -> str:
     """``$7,600``."""
     return str(Money(amount, currency))
-
-
-def exactly(amount: Decimal, currency: str) -> str:
-    """What was decided, to the cent where it has cents: ``$250``, ``$250.40``."""
-    found = Money(amount, currency).rounded()
-    return str(found) if found.amount == found.amount.to_integral_value() else found.exact()
 
 
 def _listed(people: tuple[Mention, ...]) -> list[Mention | str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from guardrails.alerts import words
 from guardrails.budgets import Standing
+from guardrails.money import Money
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import standing
 from handlers.council.frame import Frame
@@ -132,7 +133,7 @@ def _much(frame: Frame, s: Standing) -> bool:
 
 def _spent(frame: Frame, s: Standing) -> str:
     currency = frame.turn.policy.workspace.currency
-    limit = budget_words.exactly(s.limit, currency)
+    limit = Money(s.limit, currency).in_full()
     last = words.day(s.span.last)
     return (
         f"{budget_words.share(s.spent_share)} of {limit} is spent, and it has to last until {last}"

@@ -156,7 +156,7 @@ def forecast(frame: Frame) -> Part | None:
         (
             s.budget.name,
             budget_words.spent(s, currency),
-            budget_words.exactly(s.limit, currency),
+            Money(s.limit, currency).in_full(),
             budget_words.share(s.forecast_share),
             words.day(s.burn.exhausted_on)
             if s.burn.exhausted_on is not None and s.burn.exhausted_on <= s.span.last

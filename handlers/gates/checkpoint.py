@@ -3,7 +3,7 @@
 from datetime import datetime, time, timedelta
 
 from guardrails.alerts import words
-from guardrails.gates import one_of
+from guardrails.lists import either
 from guardrails.policy.gates import Gate
 from guardrails.sandboxes.life import LIVING
 from handlers.conversation import At, Fact, text
@@ -41,7 +41,7 @@ def opens(turn: Turn, gate: Gate) -> str:
     """``pilot-proof opens pilot: up to $20,000 for 30 days, decided by lead``."""
     return (
         f"{gate.name} opens {gate.to}: {money(turn, gate.cap)} for {words.days(gate.days)}, "
-        f"decided by {one_of(gate.by)}"
+        f"decided by {either(gate.by)}"
     )
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from guardrails.alerts import words
-from guardrails.gates import one_of
+from guardrails.lists import either
 from guardrails.money import Money
 from guardrails.policy.model import Policy
 from handlers.alerts.message import in_words, mention_of
@@ -101,7 +101,7 @@ def state_line(policy: Policy, row: SandboxRow, case: CaseRow) -> Text:
         return text(Strong(text="It waits"), said)
     there = "The evidence is there" if case.kind == "promote" else "The evidence is missing"
     roles = f["unsigned"] or f["by"]
-    said = f"{' and '.join(roles)} must sign" if f["unsigned"] else f"{one_of(roles)} decides"
+    said = f"{' and '.join(roles)} must sign" if f["unsigned"] else f"{either(roles)} decides"
     parts = [Strong(text=there), f"; {said}"]
     people = asked(policy, row, roles)
     for n, mention in enumerate(people):
@@ -163,10 +163,9 @@ def _facts(policy: Policy, row: SandboxRow, case: CaseRow) -> tuple[Fact, ...]:
     if f["ends_on"]:
         facts.append(Fact(label="Until", value=text(words.day(date.fromisoformat(f["ends_on"])))))
     facts.append(Fact(label="Owner", value=text(mention_of(policy, row.owner))))
-    facts.append(Fact(label="Decided by", value=text(one_of(f["by"]))))
+    facts.append(Fact(label="Decided by", value=text(either(f["by"]))))
     return tuple(facts)
 
 
 def _money(policy: Policy, amount: str) -> str:
-    found = Money(Decimal(amount), policy.workspace.currency).rounded()
-    return str(found) if found.amount == found.amount.to_integral_value() else found.exact()
+    return Money(Decimal(amount), policy.workspace.currency).in_full()

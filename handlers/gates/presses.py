@@ -62,41 +62,25 @@ def lower(turn: Turn, it: Interaction) -> Done:
 @press("gate.decline", permission="gate.promote")
 def press_decline(turn: Turn, it: Interaction) -> OpenForm | Done:
     """Opens the form: why not."""
-    row, case, shown = _waiting(turn, it, "promote")
-    _allowed(turn, it, row, shown, lifts=False)
-    now, done = _in_line(turn, row, case, shown)
-    if now is None:
-        return done
-    return _form(turn, row, now, "gate.decline", "Decline the promotion", "Decline")
+    return _asks_why(turn, it, "promote", "gate.decline", "Decline the promotion", "Decline")
 
 
 @submission("gate.decline", permission="gate.promote")
 def decline(turn: Turn, it: Interaction) -> Done:
     """The sandbox stays in its stage; it is proposed again when the evidence is better, or in a week."""
-    row, case, shown = _waiting(turn, it, "promote")
-    _allowed(turn, it, row, shown, lifts=False)
-    now, done = _in_line(turn, row, case, shown)
-    return done if now is None else _close(turn, it, row, now, "declined")
+    return _no(turn, it, "promote", "declined")
 
 
 @press("gate.keep", permission="gate.promote")
 def press_keep(turn: Turn, it: Interaction) -> OpenForm | Done:
     """Opens the form: why the cap is kept."""
-    row, case, shown = _waiting(turn, it, "lower")
-    _allowed(turn, it, row, shown, lifts=True)
-    now, done = _in_line(turn, row, case, shown)
-    if now is None:
-        return done
-    return _form(turn, row, now, "gate.keep", "Keep the cap", "Keep it")
+    return _asks_why(turn, it, "lower", "gate.keep", "Keep the cap", "Keep it")
 
 
 @submission("gate.keep", permission="gate.promote")
 def keep(turn: Turn, it: Interaction) -> Done:
     """The cap stays although the evidence is missing; everybody sees who said so and why."""
-    row, case, shown = _waiting(turn, it, "lower")
-    _allowed(turn, it, row, shown, lifts=True)
-    now, done = _in_line(turn, row, case, shown)
-    return done if now is None else _close(turn, it, row, now, "kept")
+    return _no(turn, it, "lower", "kept")
 
 
 @press("gate.sign", permission="gate.sign")
@@ -154,6 +138,27 @@ def press_sign(turn: Turn, it: Interaction) -> Done:
 
 
 # --- what presses share ---------------------------------------------------------------------------
+
+
+def _stands(turn: Turn, it: Interaction, kind: str) -> tuple[SandboxRow, CaseRow | None, Done]:
+    """What somebody who may says no to, and the proposal in line with the evidence of now: None when it is no
+    longer proposed, which the answer says."""
+    row, case, shown = _waiting(turn, it, kind)
+    _allowed(turn, it, row, shown, lifts=kind == "lower")
+    now, done = _in_line(turn, row, case, shown)
+    return row, now, done
+
+
+def _asks_why(
+    turn: Turn, it: Interaction, kind: str, action: str, title: str, submit: str
+) -> OpenForm | Done:
+    row, now, done = _stands(turn, it, kind)
+    return done if now is None else _form(turn, row, now, action, title, submit)
+
+
+def _no(turn: Turn, it: Interaction, kind: str, state: str) -> Done:
+    row, now, done = _stands(turn, it, kind)
+    return done if now is None else _close(turn, it, row, now, state)
 
 
 def _waiting(turn: Turn, it: Interaction, kind: str) -> tuple[SandboxRow, CaseRow, Shown | None]:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from guardrails.sandboxes.budget import is_sandbox
+from guardrails.sandboxes.budget import PREFIX, is_sandbox
 from guardrails.suggest import did_you_mean
 from handlers.budgets.standing import find_budget, standing, uncounted
 from handlers.conversation import (
@@ -27,6 +27,7 @@ from handlers.turn import Turn
 from storage import overruns
 
 _MOST = 100  # options of a menu
+NOT_HERE = "More for a sandbox is asked for with Extend, on its card or by /sandbox extend."
 
 
 @command(
@@ -55,9 +56,7 @@ def ask(turn: Turn, it: Interaction) -> Done:
     if budget is None:
         raise FieldsRefused({"budget": "Choose a budget from the list."})
     if is_sandbox(budget):
-        raise Stale(
-            "More for a sandbox is asked for with Extend, on its card or by /sandbox extend."
-        )
+        raise Stale(NOT_HERE)
     s = standing(turn, budget)
     if s is None:
         raise Stale(
@@ -103,6 +102,8 @@ def ask(turn: Turn, it: Interaction) -> Done:
 
 
 def _form(turn: Turn, name: str) -> OpenForm:
+    if name.startswith(PREFIX):
+        raise Stale(NOT_HERE)
     known = [b.name for b in turn.policy.budgets]
     if not known:
         raise NotFound("No budget is set. The FinOps owner adds budgets to the policy.")
@@ -115,10 +116,6 @@ def _form(turn: Turn, name: str) -> OpenForm:
         budget = find_budget(turn, name)
         if budget is None:
             raise NotFound(f"No budget is called “{name}”{did_you_mean(name, known)}")
-        if is_sandbox(budget):
-            raise Stale(
-                "More for a sandbox is asked for with Extend, on its card or by /sandbox extend."
-            )
         s = standing(turn, budget)
         if s is not None:
             if overruns.waiting_of(turn.connection, name, s.span.key) is not None:

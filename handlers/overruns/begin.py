@@ -9,7 +9,6 @@ from guardrails.budgets import Standing
 from guardrails.money import MICROS, Money
 from guardrails.sandboxes.budget import PREFIX, is_sandbox
 from guardrails.sandboxes.zones import reviewers_of
-from handlers.budgets.message import exactly
 from handlers.budgets.standing import allocation, channel_of
 from handlers.overruns import backups
 from handlers.overruns.ending import BUDGETS, close, end_if_gone
@@ -39,7 +38,7 @@ def begin_or_follow(turn: Turn, s: Standing) -> int:
     asked = row is not None and row.kind == "asked" and s.is_over and s.over > least
     if row is not None and asked and amount > Decimal(row.amount_micros) / MICROS * WORSE:
         # A small request must not stand in the way of a large overrun.
-        money = exactly(amount, turn.policy.workspace.currency)
+        money = Money(amount, turn.policy.workspace.currency).in_full()
         reason = f"The budget is beyond its limit by {money}, more than was asked: that is decided instead."
         turn.audit(BUDGETS, "overrun.withdrawn", key_of(row.id), reason)
         close(turn, row, "withdrawn", actor=BUDGETS, name="", reason=reason)

@@ -7,7 +7,6 @@ from guardrails.ladder import Placed, Verdict, approve, may_decline
 from guardrails.money import MICROS, Money
 from guardrails.policy.ladder import Rung
 from guardrails.policy.people import Role
-from handlers.budgets.message import exactly
 from handlers.conversation import Done, Form, Interaction, OpenForm, TextField, text
 from handlers.overruns.deciders import (
     agreed,
@@ -72,7 +71,7 @@ def approve_less(turn: Turn, it: Interaction) -> Done:
     asked = Money(max(asked.amount, Decimal(row.facts.get("asked") or 0)), currency)
     amount = read_amount(it.inputs.get("amount", ""), currency)
     if amount > asked or (amount.amount == asked.amount and amount.micros == row.amount_micros):
-        said = exactly(asked.amount, currency)
+        said = Money(asked.amount, currency).in_full()
         sentence = f"Say less than the {said} that are asked, or press Approve."
         raise FieldsRefused({"amount": sentence})
     return _agree(turn, it, row, amount.amount, it.inputs.get("why", "").strip()[:LONGEST])

@@ -5,11 +5,10 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.ladder import waits_for
-from guardrails.money import MICROS
+from guardrails.money import MICROS, Money
 from guardrails.policy.model import Policy
 from guardrails.sandboxes.budget import PREFIX
 from handlers.alerts.message import in_words, mention_of
-from handlers.budgets.message import exactly
 from handlers.conversation import (
     At,
     Band,
@@ -67,7 +66,7 @@ def called(row: OverrunRow) -> str:
 def money_of(policy: Policy, row: OverrunRow, micros: int | None = None) -> str:
     """The row's amount, or another one of it, with cents when there are any."""
     wanted = int(row.amount_micros if micros is None else micros)
-    return exactly(Decimal(wanted) / MICROS, currency_of(policy, row))
+    return Money(Decimal(wanted) / MICROS, currency_of(policy, row)).in_full()
 
 
 def asked_of(row: OverrunRow) -> int:

@@ -9,10 +9,9 @@ from sqlalchemy import Row
 
 from guardrails.business_time import add_hours, end_of_day, is_open, same_day
 from guardrails.ladder import Slot, waits_for
-from guardrails.money import MICROS
+from guardrails.money import MICROS, Money
 from guardrails.policy.model import Policy
 from handlers.alerts.message import mention_of
-from handlers.budgets.message import exactly
 from handlers.conversation import (
     At,
     Block,
@@ -293,8 +292,8 @@ def _options(turn: Turn, row: OverrunRow) -> Sequence[str]:
     """What can be decided, each with its price."""
     currency = currency_of(turn.policy, row)
     amount = Decimal(row.amount_micros) / MICROS
-    half = exactly((amount / 2).quantize(Decimal(1), ROUND_UP), currency)
-    more = exactly(amount, currency)
+    half = Money((amount / 2).quantize(Decimal(1), ROUND_UP), currency).in_full()
+    more = Money(amount, currency).in_full()
     if row.kind == "sandbox":
         return (
             f"Grant: {more} until {row.until:%d %b}",
@@ -303,7 +302,7 @@ def _options(turn: Turn, row: OverrunRow) -> Sequence[str]:
         )
     limit = Decimal(row.facts.get("limit") or 0)
     return (
-        f"Grant: {more} more, {exactly(limit + amount, currency)} in all",
+        f"Grant: {more} more, {Money(limit + amount, currency).in_full()} in all",
         f"Grant less, such as {half}: the rest has to be saved before the period ends",
         f"Throttle to the budget: {more} less than planned until {row.until:%d %b}",
         "Halt: nothing more is spent; what has run is lost unless it is checkpointed",

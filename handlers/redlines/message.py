@@ -5,9 +5,9 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.authority import roles_that_may
+from guardrails.lists import either
 from guardrails.policy.redlines import Redline
 from guardrails.redlines.step import stops
-from guardrails.redlines.words import listed
 from handlers.alerts.message import in_words, mention_of
 from handlers.conversation import (
     At,
@@ -198,7 +198,7 @@ def _facts(turn: Turn, row: SandboxRow, case: CaseRow, line: Redline | None) -> 
     if has_stopped(case):
         roles = [r for r in f["resume"] if r in roles_that_may(turn.policy, "redline.resume")]
         if roles:
-            said = listed([role_word(r) for r in roles])
+            said = either([role_word(r) for r in roles])
             facts.append(Fact(label="May resume it", value=text(said)))
     return tuple(facts)
 
@@ -209,7 +209,7 @@ def _who_keeps(line: Redline, case: CaseRow) -> str:
     if left <= 0:
         return "nobody any more" if keep.times else "nobody"
     times = "once" if left == 1 else f"{left} times"
-    return f"{listed([role_word(r) for r in keep.roles])}, for {keep.hours} hours, {times}"
+    return f"{either([role_word(r) for r in keep.roles])}, for {keep.hours} hours, {times}"
 
 
 def _small(case: CaseRow) -> list[str]:

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from guardrails.alerts import words
+from guardrails.lists import either
 from guardrails.policy.people import Role
 from guardrails.policy.redlines import Redline
 from guardrails.redlines.step import Taken, keep, may_keep
-from guardrails.redlines.words import listed
 from handlers.conversation import At, Done, Interaction
 from handlers.redlines.carry import STOPPABLE, stop
 from handlers.redlines.cases import has_stopped, kept, so_far
@@ -162,7 +162,7 @@ def _same(case: CaseRow, it: Interaction) -> None:
 
 
 def _needs(roles: tuple[Role, ...], what: str) -> str:
-    return f"Only {listed([role_word(r) for r in roles])} may {what}. Ask one of them."
+    return f"Only {either([role_word(r) for r in roles])} may {what}. Ask one of them."
 
 
 def _at(turn: Turn, when: datetime) -> str:

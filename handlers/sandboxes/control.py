@@ -16,11 +16,12 @@ from guardrails.sandboxes.life import LIVING, Event, after
 from handlers.alerts.message import mention_of
 from handlers.overruns.ending import BUDGETS, close
 from handlers.overruns.message import key_of as overrun_key
-from handlers.refusals import AlreadyDecided, NotFound, Stale
+from handlers.refusals import AlreadyDecided, Stale
 from handlers.sandboxes import clocks, money
 from handlers.sandboxes.by_hand import ask_people
 from handlers.sandboxes.message import STATES, key_of
 from handlers.sandboxes.orders import activate_if_ready, write
+from handlers.sandboxes.outcome import ask_outcome
 from handlers.sandboxes.showing import read, show, tell
 from handlers.turn import Turn
 from storage import budgets, overruns, sandboxes
@@ -32,14 +33,6 @@ _SAID: dict[Event, str] = {
     "halt": "halted it",
     "resume": "lets it run again",
 }
-
-
-def locked(turn: Turn, sandbox_id: str) -> SandboxRow:
-    """The sandbox, locked until the transaction ends. Raises NotFound."""
-    row = sandboxes.get(turn.connection, sandbox_id, lock=True)
-    if row is None:
-        raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
-    return row
 
 
 def send(turn: Turn, row: SandboxRow, operation: Operation, why: str) -> None:
@@ -129,11 +122,11 @@ def lift(
 ) -> SandboxRow:
     """Moves the ledger by ``amount`` (below zero to lower it) as a gate says, and the stage; a sandbox whose stage
     is then scaled or production has graduated: it goes on, and is no sandbox any more."""
-    if row.state not in ("active", "throttled"):
+    graduates = stage != row.stage and stage in ("scaled", "production")
+    if row.state not in ("active", "throttled") or (graduates and row.state != "active"):
         raise _refused(row)
     if amount and not move(turn, row, "gate", amount, key, actor, why):
         raise AlreadyDecided("This gate has moved the budget already.")
-    graduates = stage != row.stage and stage in ("scaled", "production")
     ends_on = max(ends_on, row.ends_on)
     sandboxes.change(turn.connection, row, stage=stage, ends_on=ends_on, why=_by(why, name))
     turn.audit(
@@ -163,8 +156,6 @@ def end(
 ) -> SandboxRow:
     """Ends it: closed, expired or graduated. What was set up is removed; what graduated keeps it, goes on, and is
     closed or halted by people only."""
-    from handlers.sandboxes.outcome import ask_outcome  # it shows cards, which show what ends
-
     state = after(row.state, event)
     if state is None:
         raise _refused(row)

@@ -193,9 +193,8 @@ def outcome_line(turn: Turn, row: SandboxRow) -> Text:
         "partly": "It was partly worth it",
         "no": "It was not worth it",
     }
-    spent = money.spent(turn, row)
     said = (
-        f": {row.metric} {o['result']} against {target(row)}; {money.money(turn, spent)} spent, "
+        f": {row.metric} {o['result']} against {target(row)}; spent {spent_line(turn, row)}; "
         f"{money.money(turn, money.estimate(row))} estimated. {o.get('note', '')}"
     )
     return text(Strong(text=worth[o["worth"]]), said.rstrip(), f" — {o['name']}")

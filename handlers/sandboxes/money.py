@@ -56,8 +56,7 @@ def estimate(row: SandboxRow) -> Decimal:
 
 def money(turn: Turn, amount: Decimal) -> str:
     """In the workspace's currency, with cents when there are any."""
-    found = Money(amount, turn.policy.workspace.currency).rounded()
-    return str(found) if found.amount == found.amount.to_integral_value() else found.exact()
+    return Money(amount, turn.policy.workspace.currency).in_full()
 
 
 def about(turn: Turn, amount: Decimal) -> str:

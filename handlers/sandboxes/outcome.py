@@ -24,9 +24,8 @@ from handlers.refusals import AlreadyDecided, FieldsRefused
 from handlers.router import press, submission
 from handlers.sandboxes import clocks, money
 from handlers.sandboxes.authority import may_run
-from handlers.sandboxes.control import locked
 from handlers.sandboxes.message import key_of, outcome_line, spent_line, target
-from handlers.sandboxes.showing import show, tell
+from handlers.sandboxes.showing import locked, show, tell
 from handlers.turn import Turn
 from storage import sandboxes
 from storage.sandboxes import SandboxRow

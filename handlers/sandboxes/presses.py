@@ -28,12 +28,11 @@ from handlers.refusals import AlreadyDecided, FieldsRefused, NotAllowed, Stale
 from handlers.router import AnyReply, command, press, submission
 from handlers.sandboxes import control, ladder, money
 from handlers.sandboxes.authority import may_resume, may_run, may_see_key, may_stop
-from handlers.sandboxes.control import locked
 from handlers.sandboxes.listing import find_named
 from handlers.sandboxes.message import STATES
 from handlers.sandboxes.orders import send_again
 from handlers.sandboxes.request import is_of, uses
-from handlers.sandboxes.showing import show, tell
+from handlers.sandboxes.showing import locked, show, tell
 from handlers.turn import Turn
 from storage import redlines
 from storage.sandboxes import SandboxRow
@@ -203,12 +202,10 @@ def extend(turn: Turn, it: Interaction) -> Done:
         of_team=is_of(turn, it, row.team),
     )
     own = [z for z in rules.zones if z.name == row.zone]
-    rules = rules.model_copy(
-        update={"zones": tuple(own)}
-    )  # another zone's room is another sandbox's
+    # Another zone's room is another sandbox's.
+    rules = rules.model_copy(update={"zones": tuple(own)})
     where = put(rules, wanted, it.actor.roles, uses(turn), currency)
-    inside = where.zone is not None and where.zone.name == row.zone
-    if inside:
+    if where.zone is not None:
         row = control.extend(
             turn,
             row,

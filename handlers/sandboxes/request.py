@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import time, timedelta
+from decimal import Decimal
 
 from guardrails.alerts import words
 from guardrails.money import Money
@@ -96,16 +97,20 @@ def request(turn: Turn, it: Interaction) -> Done:
 def uses(turn: Turn) -> dict[str, Use]:
     """What each zone holds now. Locks the zones, so that two requests at once are counted one after the other."""
     since = clocks.at_local(turn, turn.today.replace(day=1), time())
+    own = turn.policy.workspace.currency
     found = {}
     for zone in sorted(turn.policy.sandboxes.zones, key=lambda z: z.name):
         sandboxes.lock_zone(turn.connection, zone.name)
+        allocated = sandboxes.allocated_in(turn.connection, zone.name, since)
         month = sum(
-            sandboxes.money_of(micros)
-            * rate(turn.policy, currency or turn.policy.workspace.currency)
-            for micros, currency in sandboxes.allocated_in(turn.connection, zone.name, since)
+            (
+                sandboxes.money_of(micros) * rate(turn.policy, currency or own)
+                for micros, currency in allocated
+            ),
+            Decimal(0),
         )
         living = sandboxes.in_zone(turn.connection, zone.name)
-        found[zone.name] = Use(living, sandboxes.money_of(0) + month)
+        found[zone.name] = Use(living, month)
     return found
 
 

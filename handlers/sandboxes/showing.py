@@ -2,6 +2,7 @@
 
 from handlers.alerts.message import in_words
 from handlers.conversation import Message, Paragraph, Span, text
+from handlers.refusals import NotFound
 from handlers.sandboxes.message import card, key_of
 from handlers.turn import Turn
 from storage import outbox, sandboxes
@@ -32,4 +33,12 @@ def read(turn: Turn, sandbox_id: str) -> SandboxRow:
     row = sandboxes.get(turn.connection, sandbox_id)
     if row is None:
         raise LookupError(f"sandbox {sandbox_id} is not there")
+    return row
+
+
+def locked(turn: Turn, sandbox_id: str) -> SandboxRow:
+    """The sandbox, locked until the transaction ends. Raises NotFound."""
+    row = sandboxes.get(turn.connection, sandbox_id, lock=True)
+    if row is None:
+        raise NotFound("This sandbox is not known here (any more). Nothing was changed.")
     return row

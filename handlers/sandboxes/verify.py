@@ -7,6 +7,7 @@ from guardrails.periods import Period
 from handlers.alerts.message import mention_of
 from handlers.budgets.standing import last_day
 from handlers.conversation import Span
+from handlers.redlines.cases import REDLINES
 from handlers.runbooks import people_of
 from handlers.sandboxes import money
 from handlers.sandboxes.message import STATES, key_of
@@ -25,9 +26,11 @@ def still_spends(turn: Turn, row: SandboxRow) -> bool:
     """Says that a sandbox that is halted or has ended spends on, once for each day of the bill that shows it.
 
     The day on which it was stopped and the day after may still have something of before; only complete days count.
+    What a redline halted is verified on the redline's own card.
     """
     stopped = row.halted_at if row.state == "halted" else row.ended_at
-    if row.state not in ("halted", "closed", "expired") or stopped is None:
+    by_redline = row.state == "halted" and row.halted_by == REDLINES
+    if row.state not in ("halted", "closed", "expired") or stopped is None or by_redline:
         return False
     day = stopped.astimezone(turn.policy.workspace.zone).date()
     through = last_day(turn)

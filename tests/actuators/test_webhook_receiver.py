@@ -20,31 +20,16 @@ from bot.actuators.webhook import WebhookActuator
 from guardrails.orders import OPERATIONS
 from guardrails.policy.actuators import Webhook
 from tests.actuators.given_orders import order
+from tests.actuators.receiving import EXAMPLE, SECRET, receiving
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "webhook_receiver.py"
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 @asynccontextmanager
-async def receiving(secrets: str = SECRET, state: Path | None = None) -> AsyncIterator[str]:
-    """The address of a receiver in a process of its own."""
-    options = ["--port", "0", *(["--state", str(state)] if state else [])]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(EXAMPLE),
-        *options,
-        env={**os.environ, "SANDBOX_WEBHOOK_SECRET": secrets},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        said = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
-        yield said.removeprefix("Listening on ").strip()
-    finally:
-        process.terminate()
-        await process.stdout.read()
-        await process.wait()
+async def address(secrets: str = SECRET, state: Path | None = None) -> AsyncIterator[str]:
+    """Where a receiver in a process of its own listens."""
+    async with receiving(secrets, state) as receiver:
+        yield receiver.url
 
 
 @asynccontextmanager
@@ -63,7 +48,7 @@ async def there(url: str) -> Any:
 
 
 async def test_a_sandboxs_whole_life() -> None:
-    async with receiving() as url, calling(url) as actuator:
+    async with address() as url, calling(url) as actuator:
         acted = await actuator.carry_out(order("allocate"))
         assert acted.said == "room-7f3a is open for search-rerank until 2026-12-01."
         assert acted.handle == {"room": "room-7f3a"}
@@ -83,11 +68,11 @@ async def test_a_sandboxs_whole_life() -> None:
 
 async def test_an_order_acts_once_also_after_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "sandboxes.json"
-    async with receiving(state=state) as url, calling(url) as actuator:
+    async with address(state=state) as url, calling(url) as actuator:
         first = await actuator.carry_out(order("allocate"))
         assert await actuator.carry_out(order("allocate")) == first
         await actuator.carry_out(order("halt"))
-    async with receiving(state=state) as url, calling(url) as actuator:
+    async with address(state=state) as url, calling(url) as actuator:
         # the same order again, after a later one: it must not open the sandbox
         assert await actuator.carry_out(order("allocate")) == first
         assert (await there(url))["7f3a"]["state"] == "halted"
@@ -95,13 +80,13 @@ async def test_an_order_acts_once_also_after_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("operation", ["halt", "throttle", "close"])
 async def test_what_is_not_there_is_done(operation: Any) -> None:
-    async with receiving() as url, calling(url) as actuator:
+    async with address() as url, calling(url) as actuator:
         acted = await actuator.carry_out(order(operation))
         assert acted.said == "There is nothing of it here."
 
 
 async def test_another_secret_is_refused() -> None:
-    async with receiving() as url, calling(url, OTHER) as actuator:
+    async with address() as url, calling(url, OTHER) as actuator:
         with pytest.raises(ActFailed, match="The signature is wrong") as refused:
             await actuator.carry_out(order("allocate"))
         assert refused.value.final
@@ -110,16 +95,16 @@ async def test_another_secret_is_refused() -> None:
 
 
 async def test_a_secret_is_exchanged_without_a_gap() -> None:
-    async with receiving() as url, calling(url, f"{OTHER} {SECRET}") as actuator:
+    async with address() as url, calling(url, f"{OTHER} {SECRET}") as actuator:
         await actuator.carry_out(order("allocate"))
-    async with receiving(f"{SECRET} {OTHER}") as url, calling(url, OTHER) as actuator:
+    async with address(f"{SECRET} {OTHER}") as url, calling(url, OTHER) as actuator:
         await actuator.carry_out(order("allocate"))
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
 async def test_a_message_from_another_time_is_refused(minutes: int) -> None:
     async with (
-        receiving() as url,
+        address() as url,
         calling(url, clock=lambda: utc_now() + timedelta(minutes=minutes)) as actuator,
     ):
         with pytest.raises(ActFailed, match="more than five minutes off"):
@@ -137,7 +122,7 @@ async def test_what_cannot_be_taken_is_refused_with_a_reason() -> None:
         (json.dumps(whole | {"tags": "none"}).encode(), 400, "tags"),
         (b" " * 70000, 413, "64 KiB"),
     ]
-    async with receiving() as url, aiohttp.ClientSession() as http:
+    async with address() as url, aiohttp.ClientSession() as http:
         for body, status, reason in bodies:
             now = int(utc_now().timestamp())
             headers = {
@@ -157,14 +142,14 @@ async def test_what_cannot_be_taken_is_refused_with_a_reason() -> None:
 
 
 async def test_many_at_once_are_each_done_once() -> None:
-    async with receiving() as url, calling(url) as actuator:
+    async with address() as url, calling(url) as actuator:
         orders = [order("allocate", id=f"o{n}", sandbox=f"s{n % 5}") for n in range(20)]
         await asyncio.gather(*(actuator.carry_out(one) for one in orders))
         assert sorted(await there(url)) == [f"s{n}" for n in range(5)]
 
 
 async def test_every_operation_is_known_to_the_example() -> None:
-    async with receiving() as url, calling(url) as actuator:
+    async with address() as url, calling(url) as actuator:
         for operation in OPERATIONS:
             assert (await actuator.carry_out(order(operation))).said.endswith(".")
 

@@ -4,13 +4,11 @@ promoted without its evidence, nothing is lowered unproposed or below what is sp
 ``python -m tests.handlers.test_gates_life [examples]`` looks longer than the suite does, on SQLite.
 """
 
-import sys
 from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,7 +16,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import delete, select, update
 
@@ -37,6 +34,7 @@ from storage.tables.spend import CostRollup, MetricPoint
 from storage.tables.timing import Deadline
 from tests.conftest import NOW, Clock
 from tests.handlers.gating import UNSIGNED, GateDesk, gate_policy
+from tests.handlers.lives import live, look_longer
 
 TABLES: tuple[Any, ...] = (
     *(Sandbox, GateCase, GateSign, Actuation, BudgetEntry, AuditEntry, Delivered, Outbox),
@@ -345,33 +343,9 @@ class GateLife(RuleBasedStateMachine):
         assert threads <= {"sandbox:box"}
 
 
-def live(database: Database, examples: int, *, derandomize: bool = True) -> None:
-    """Runs so many lives on a database."""
-    machine = type("LifeHere", (GateLife,), {"database": database})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=derandomize,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_no_promotion_without_evidence_and_no_lowering_unproposed(database: Database) -> None:
-    live(database, 12 if database.is_sqlite else 8)
+    live(GateLife, database, 12 if database.is_sqlite else 8)
 
 
 if __name__ == "__main__":
-    import tempfile
-
-    from storage.migrate import upgrade
-
-    with tempfile.TemporaryDirectory() as folder:
-        made = Database(f"sqlite:///{folder}/life.db")
-        upgrade(made)
-        live(made, int(sys.argv[1]) if len(sys.argv) > 1 else 200, derandomize=False)
-        made.close()
+    look_longer(GateLife)

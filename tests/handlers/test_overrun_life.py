@@ -4,12 +4,10 @@ ledger is the sum of the decisions.
 ``python -m tests.handlers.test_overrun_life [examples]`` looks longer than the suite does, on SQLite.
 """
 
-import sys
 from collections import Counter
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +15,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import delete, select, update
 
@@ -38,6 +35,7 @@ from storage.tables.delivery import Delivered, Outbox
 from storage.tables.spend import CostRollup
 from storage.tables.timing import Deadline
 from tests.conftest import NOW, Clock
+from tests.handlers.lives import live, look_longer
 from tests.handlers.overrunning import LADDER, Desk, overrun_policy
 
 WAITING = ("open", "review")
@@ -288,34 +286,9 @@ class Life(RuleBasedStateMachine):
         assert {d.subject for d in deadlines} <= set(due)
 
 
-def live(database: Database, examples: int, *, derandomize: bool = True) -> None:
-    """Runs so many lives on a database."""
-    machine = type("LifeHere", (Life,), {"database": database})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=derandomize,
-            database=None,
-            phases=(Phase.explicit, Phase.generate),  # shrinking a life takes minutes
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_each_overrun_has_one_outcome_and_the_ledger_is_their_sum(database: Database) -> None:
-    live(database, 12 if database.is_sqlite else 8)
+    live(Life, database, 12 if database.is_sqlite else 8)
 
 
 if __name__ == "__main__":
-    import tempfile
-
-    from storage.migrate import upgrade
-
-    with tempfile.TemporaryDirectory() as folder:
-        made = Database(f"sqlite:///{folder}/life.db")
-        upgrade(made)
-        live(made, int(sys.argv[1]) if len(sys.argv) > 1 else 200, derandomize=False)
-        made.close()
+    look_longer(Life)

@@ -4,13 +4,11 @@ decisions, what is spent beyond it is announced, and nothing gets stuck.
 ``python -m tests.handlers.test_sandbox_life [examples]`` looks longer than the suite does, on SQLite.
 """
 
-import sys
 from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,7 +16,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import delete, select, update
 
@@ -44,6 +41,7 @@ from storage.tables.sandboxes import Actuation, Sandbox
 from storage.tables.spend import CostRollup
 from storage.tables.timing import Deadline
 from tests.conftest import NOW, Clock
+from tests.handlers.lives import live, look_longer
 from tests.handlers.sandboxing import FORM, Sand, labels, sandbox_policy
 
 WAITING = ("open", "review")
@@ -445,34 +443,9 @@ class Life(RuleBasedStateMachine):
         assert sand.rows(Deadline) == []
 
 
-def live(database: Database, examples: int, *, derandomize: bool = True) -> None:
-    """Runs so many lives on a database."""
-    machine = type("LifeHere", (Life,), {"database": database})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=40,
-            deadline=None,
-            derandomize=derandomize,
-            database=None,
-            phases=(Phase.explicit, Phase.generate),  # shrinking a life takes minutes
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_money_is_the_sum_of_decisions_and_nothing_gets_stuck(database: Database) -> None:
-    live(database, 15 if database.is_sqlite else 5)
+    live(Life, database, 15 if database.is_sqlite else 5, steps=40)
 
 
 if __name__ == "__main__":
-    import tempfile
-
-    from storage.migrate import upgrade
-
-    with tempfile.TemporaryDirectory() as folder:
-        made = Database(f"sqlite:///{folder}/life.db")
-        upgrade(made)
-        live(made, int(sys.argv[1]) if len(sys.argv) > 1 else 200, derandomize=False)
-        made.close()
+    look_longer(Life, steps=40)
