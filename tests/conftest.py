@@ -1,8 +1,10 @@
 """What most tests need: a policy, a clock that stands still, a database of each kind."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,9 @@ from guardrails.runbooks import Runbook, parse
 from storage.database import Database
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
+
+if TYPE_CHECKING:
+    from tests.postgres import Migrated  # as a plugin it is loaded later
 
 # A time limit of one example says something about the machine, not about the code.
 settings.register_profile("sandrail", deadline=None)
@@ -90,25 +95,36 @@ def loaded() -> LoadedPolicy:
     return LoadedPolicy(policy, policy_hash(policy, runbooks), Path(), runbooks)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite database: tests copy it, which is quicker than migrating."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    made = Database(f"sqlite:///{path}")
+    upgrade(made)
+    made.close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(
+    request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path
+) -> Iterator[Database]:
     """A migrated, empty database of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'sandrail.db'}"
+        yield from _opened(f"sqlite:///{shutil.copy(empty_database, tmp_path / 'sandrail.db')}")
     else:
-        from tests.postgres import fresh_database
+        migrated: Migrated = request.getfixturevalue("migrated_postgres")
+        with migrated.one() as url:
+            yield from _opened(url)
 
-        url = fresh_database(request.getfixturevalue("postgres_server"))
+
+def _opened(url: str) -> Iterator[Database]:
     made = Database(url)
-    upgrade(made)
     yield made
     made.close()
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Database]:
+def sqlite(empty_database: Path, tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty SQLite database, where the kind does not matter."""
-    made = Database(f"sqlite:///{tmp_path / 'sandrail.db'}")
-    upgrade(made)
-    yield made
-    made.close()
+    yield from _opened(f"sqlite:///{shutil.copy(empty_database, tmp_path / 'sandrail.db')}")

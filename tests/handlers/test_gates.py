@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from handlers.conversation import Done, FieldErrors, Message, OpenForm, Refused
+from handlers.sandboxes import control
+from handlers.sandboxes.showing import locked
 from storage.database import Database
 from storage.tables.audit import AuditEntry
 from storage.tables.budgets import BudgetEntry
@@ -414,15 +416,13 @@ def test_signatures_outlive_a_withdrawn_proposal(desk: GateDesk) -> None:
 
 
 def test_a_sandbox_that_is_halted_is_not_promoted(desk: GateDesk) -> None:
-    from handlers.sandboxes import control
-
     desk.loaded = PLAIN
     desk.good()
     desk.judge()
     case = desk.case()
     desk.turn(
         lambda turn: control.halt(
-            turn, control.locked(turn, "box"), actor="redlines", name="", why="too fast"
+            turn, locked(turn, "box"), actor="redlines", name="", why="too fast"
         )
     )
     answer = desk.click("promote", "lead")
@@ -434,13 +434,11 @@ def test_a_sandbox_that_is_halted_is_not_promoted(desk: GateDesk) -> None:
 
 
 def test_a_sandbox_that_ended_takes_its_proposal_with_it(desk: GateDesk) -> None:
-    from handlers.sandboxes import control
-
     desk.good()
     desk.judge()
     desk.turn(
         lambda turn: control.end(
-            turn, control.locked(turn, "box"), "close", actor="owner", name="Owner", why="done"
+            turn, locked(turn, "box"), "close", actor="owner", name="Owner", why="done"
         )
     )
     desk.judge()

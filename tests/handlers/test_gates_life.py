@@ -22,6 +22,7 @@ from sqlalchemy import delete, select, update
 from guardrails.money import MICROS
 from handlers.conversation import Controls, Done, Message, Refused
 from handlers.sandboxes import control
+from handlers.sandboxes.showing import locked
 from handlers.turn import Turn
 from storage import audit
 from storage.database import Database
@@ -170,7 +171,7 @@ class GateLife(RuleBasedStateMachine):
     @rule(what=st.sampled_from(["halt", "resume", "resume", "throttle"]))
     def somebody_controls(self, what: str) -> None:
         def work(turn: Turn) -> None:
-            row = control.locked(turn, "box")
+            row = locked(turn, "box")
             getattr(control, what)(turn, row, actor="redlines", name="", why="")
 
         try:

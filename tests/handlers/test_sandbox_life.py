@@ -444,7 +444,7 @@ class Life(RuleBasedStateMachine):
 
 
 def test_money_is_the_sum_of_decisions_and_nothing_gets_stuck(database: Database) -> None:
-    live(Life, database, 15 if database.is_sqlite else 5, steps=40)
+    live(Life, database, 8 if database.is_sqlite else 4, steps=40)
 
 
 if __name__ == "__main__":
