@@ -28,6 +28,9 @@ UNTIL = date(2026, 12, 1)
 MONTHS = (date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1))
 GONE = (0, 4, 9, 14, 19, 24)
 EUR = 1.08
+WEEK = 7
+#: What ours is measured against: a month at its mean day so far, the month before, each day as a week ago.
+OTHERS = ("run rate", "last month", "last week")
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,16 @@ def cases(
             before = eve.replace(day=1) if first.day == 1 else first - timedelta(days=length)
             if history.first <= before:
                 methods["last month"] = between(before, eve)
+            if len(so_far.days) >= WEEK:
+                methods["last week"] = float(said.spent) + seasonal_naive(so_far, length - days)
             yield Case(group, name, days, actual, methods, float(said.lower), float(said.upper))
+
+
+def seasonal_naive(history: Spent, steps: int) -> float:
+    """What the next days cost if each is as the same weekday was in the last week (Hyndman & Athanasopoulos,
+    Forecasting: Principles and Practice, 3rd ed., section 5.2)."""
+    week = [float(d) for d in history.days[-WEEK:]]
+    return sum(week[i % WEEK] for i in range(steps))
 
 
 def month(first: date) -> tuple[date, date]:
@@ -156,7 +168,7 @@ def line(label: str, some: list[Case]) -> str:
     inside = np.mean([c.lower <= c.actual <= c.upper for c in some])
     width = sum(c.upper - c.lower for c in some) / sum(c.actual for c in some)
     text = f"{label:<24}{len(some):>6}{ours:>8.1%}{typical(some, 'sandrail'):>8.1%}"
-    for other in ("run rate", "last month"):
+    for other in OTHERS:
         both = [c for c in some if other in c.methods]
         if not both:
             text += f"{'':>34}"
@@ -181,7 +193,7 @@ def table(title: str, some: list[Case], seconds: float, one_unit: bool) -> None:
     each = 1000 * seconds / max(len(some), 1)
     print(f"\n{title}; {each:.1f} ms a forecast")
     head = f"{'':<24}{'n':>6}{'WAPE':>8}{'median':>8}"
-    for other in ("run rate", "last month"):
+    for other in OTHERS:
         head += f"{other:>11}{'ratio':>6}{'median':>8}{'closer':>8} "
     print(head + f"{'80 % in':>8}{'width':>8}")
     for group in dict.fromkeys(c.group for c in some):
