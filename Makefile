@@ -61,6 +61,7 @@ pictures: install-test  ## draw the pictures in docs/pictures from the real mess
 	@$(BIN)/python -m tests.pictures.overruns
 	@$(BIN)/python -m tests.pictures.sandboxes
 	@$(BIN)/python -m tests.pictures.dashboards
+	@$(BIN)/python -m tests.pictures.council
 
 pins:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile pyproject.toml --extra build --extra kubernetes --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package sandrail -q -o requirements.txt

@@ -17,12 +17,14 @@ from bot.actuators.making import make_actuators
 from bot.delivery import Delivery
 from bot.kernel import Kernel, utc_now
 from bot.metrics_door import add_routes as add_metrics
+from bot.replaying import Replaying
 from bot.settings import Settings, SettingsError
 from bot.surface import Surface
 from bot.web import web_application
 from handlers.council.post import COUNCIL, council_job, council_times
 from handlers.daily import Progress, Round, daily_round
 from handlers.deadlines import run_due
+from handlers.retro.post import RETRO, retro_job, retro_times
 from scheduler.clockwork import Clockwork, Job
 from scheduler.slots import latest_slot
 from storage import budgets, claims
@@ -91,6 +93,7 @@ def put_together(
     add_metrics(app, kernel, settings.metrics_token)
     app.cleanup_ctx.append(lambda _: _running(delivery.run))
     app.cleanup_ctx.append(lambda _: _running(Acting(kernel).run))
+    app.cleanup_ctx.append(lambda _: _running(Replaying(kernel).run))
     if settings.slack is not None:
         from bot.slack.door import add_routes as add_slack
         from bot.slack.surface import SlackSurface
@@ -133,6 +136,7 @@ def put_together(
             ),
             Job("tidy", ("03:30",), lambda: tidy(database, clock())),
             *_council(loaded, database, kernel, clock),
+            *_retrospective(loaded, database, kernel, clock),
         ],
         lambda: run_due(database, loaded, kernel.places, clock),
         delivery.wake,
@@ -149,6 +153,16 @@ def _council(
     if not times:
         return []
     return [Job(COUNCIL, times, lambda: council_job(database, loaded, kernel.places, clock))]
+
+
+def _retrospective(
+    loaded: LoadedPolicy, database: Database, kernel: Kernel, clock: Callable[[], datetime]
+) -> list[Job]:
+    """The job that posts the quarterly retrospective, when the policy has one."""
+    times = retro_times(loaded.policy)
+    if not times:
+        return []
+    return [Job(RETRO, times, lambda: retro_job(database, loaded, kernel.places, clock))]
 
 
 def _check_currency(loaded: LoadedPolicy, database: Database) -> None:

@@ -58,6 +58,8 @@ class Kernel:
     async def answer(self, interaction: Interaction) -> AnyReply:
         """The reply to an interaction, after its transaction; what it posts is on its way."""
         began = time.perf_counter()
+        if interaction.kind == "home":
+            return await self._look(interaction)
         try:
             answered = await self.database.in_write(
                 lambda c: router.answer(c, self.loaded, self.places, interaction, self.clock())
@@ -74,6 +76,18 @@ class Kernel:
         if answered.spoke:
             self.delivery.wake()
         return reveal(answered.reply, self.actuators)
+
+    async def _look(self, interaction: Interaction) -> AnyReply:
+        """A page takes long to make and changes nothing: clicks do not wait for it."""
+        began = time.perf_counter()
+        try:
+            reply = await self.database.in_read(
+                lambda c: router.look(c, self.loaded, self.places, interaction, self.clock())
+            )
+        except Exception as error:
+            reply = router.refused(error, interaction)
+        ANSWERS.labels(interaction.kind, reply.kind).observe(time.perf_counter() - began)
+        return reply
 
     async def turn(self, work: Callable[[Turn], T]) -> T:
         """Runs a job's work in one transaction; what it posts is on its way afterwards."""

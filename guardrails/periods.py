@@ -1,17 +1,14 @@
-"""Spans of days as people type them: ``last 30d``, ``last 2 weeks``, ``this month``, ``since 2026-11-01``."""
+"""Spans of days, and how they are said: :mod:`guardrails.typed_periods` reads each of these words back."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-# A period stands between spaces: pythia-410m and gpt-3d-render are names.
-_LAST = re.compile(
-    r"(?<!\S)(?:last\s+)?(\d{1,6})\s*(d|days?|w|weeks?|m|months?)(?!\S)", re.IGNORECASE
-)
-_SINCE = re.compile(r"(?<!\S)since\s+(\S+)", re.IGNORECASE)
-_NAMED = re.compile(r"(?<!\S)(this|last|previous)\s+(week|month)(?!\S)", re.IGNORECASE)
-_DAY = re.compile(r"(?<!\S)(today|yesterday)(?!\S)", re.IGNORECASE)
+from babel.dates import format_date
+
 LONGEST = 731
+_DAY = timedelta(days=1)
+#: Days without a year are said of what began so recently, and read as being so recent.
+RECENT = timedelta(days=300)
 
 
 class PeriodError(ValueError):
@@ -29,43 +26,56 @@ class Period:
     def days(self) -> int:
         return (self.last - self.first).days + 1
 
+    def __str__(self) -> str:
+        """``2026-10-01 to 2026-10-14``: as it can be typed."""
+        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
 
-def read_period(words: str, today: date, default_days: int = 30) -> tuple[Period, str]:
-    """The period that is named in ``words``, and the words without it. Periods end yesterday, the last
-    day that is over, but for ``today``. Raises PeriodError."""
-    yesterday = today - timedelta(days=1)
-    if found := _NAMED.search(words):
-        which, what = found[1].lower(), found[2].lower()
-        start = today.replace(day=1) if what == "month" else today - timedelta(days=today.weekday())
-        if which == "this":
-            period = Period(start, max(start, yesterday))
-        elif what == "month":
-            last = start - timedelta(days=1)
-            period = Period(last.replace(day=1), last)
-        else:
-            period = Period(start - timedelta(days=7), start - timedelta(days=1))
-    elif found := _LAST.search(words):
-        count, unit = int(found[1]), found[2][0].lower()
-        length = count * {"d": 1, "w": 7, "m": 30}[unit]
-        if not 1 <= length <= LONGEST:
-            raise PeriodError(f"“{found[0]}” is not a period that can be shown; try last 30d.")
-        period = Period(yesterday - timedelta(days=length - 1), yesterday)
-    elif found := _SINCE.search(words):
-        try:
-            first = date.fromisoformat(found[1])
-        except ValueError:
-            raise PeriodError(f"“{found[1]}” is not a day; write it as 2026-11-01.") from None
-        if first > today:
-            raise PeriodError(f"{first} is in the future.")
-        if (today - first).days > LONGEST:
-            raise PeriodError(f"{first} is too long ago; two years can be shown.")
-        period = Period(first, max(first, yesterday))
-    elif found := _DAY.search(words):
-        day = today if found[1].lower() == "today" else yesterday
-        period = Period(day, day)
-    else:
-        return Period(yesterday - timedelta(days=default_days - 1), yesterday), " ".join(
-            words.split()
-        )
-    rest = words[: found.start()] + words[found.end() :]
-    return period, " ".join(rest.split())
+    def before(self) -> "Period":
+        """As many days, directly before."""
+        return Period(self.first - timedelta(days=self.days), self.first - _DAY)
+
+    def newest(self, days: int) -> "Period":
+        """The last ``days`` of it."""
+        return Period(self.last - timedelta(days=days - 1), self.last)
+
+
+def months(first: date, count: int) -> Period:
+    """So many calendar months, from the one that ``first`` is in."""
+    begin = first.replace(day=1)
+    number = begin.year * 12 + begin.month - 1 + count
+    return Period(begin, date(number // 12, number % 12 + 1, 1) - _DAY)
+
+
+def quarter(day: date) -> Period:
+    """The calendar quarter that a day is in."""
+    return months(date(day.year, day.month - (day.month - 1) % 3, 1), 3)
+
+
+def so_far(whole: Period, today: date) -> Period:
+    """The days of it that are over; its first day when none is."""
+    yesterday = today - _DAY
+    return Period(whole.first, max(whole.first, min(whole.last, yesterday)))
+
+
+def in_words(period: Period, today: date) -> str:
+    """``1 Oct to 14 Oct``, ``Sun 22 Nov``, ``October``, ``Q3 2026``; with years where they are not obvious."""
+    first, last = period.first, period.last
+    recent = today - RECENT <= first and last <= today
+    whole = last < today  # of one that is not over, the name means the days so far
+    if whole and period == months(first, 1):
+        return f"{first:%B}" if recent else f"{first:%B %Y}"
+    if whole and period == quarter(first):
+        return f"Q{(first.month + 2) // 3} {first.year}"
+    pattern = "d MMM" if recent else "d MMM y"
+    if first == last:
+        return format_date(first, f"EEE {pattern}", locale="en_GB")
+    ends = [format_date(d, pattern, locale="en_GB") for d in (first, last)]
+    return " to ".join(ends)
+
+
+def span(period: Period, today: date) -> str:
+    """``30 days to Sun 22 Nov``; ``Sun 22 Nov`` for one day."""
+    if period.days == 1:
+        return in_words(period, today)
+    last = in_words(Period(period.last, period.last), today)
+    return f"{period.days} days to {last}"

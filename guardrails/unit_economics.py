@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from math import exp, log, sqrt
+from math import exp, floor, log, sqrt
 
 CENT = Decimal("0.01")
 MICRO = Decimal("0.000001")
@@ -121,14 +121,18 @@ def effects(before: Mapping[str, Used], now: Mapping[str, Used]) -> Effects:
 def exactly(
     parts: Sequence[Fraction | Decimal], whole: Decimal, step: Decimal = CENT
 ) -> tuple[Decimal, ...]:
-    """The parts rounded to ``step`` so that their sum is the rounded ``whole``; each stays within as many steps
-    of itself as there are parts. What is left goes into the largest."""
-    rounded = [_to(Fraction(part), step) for part in parts]
-    if rounded:
-        rest = _to(Fraction(whole), step) - sum(rounded, Decimal(0))
-        largest = max(range(len(rounded)), key=lambda i: abs(rounded[i]))
-        rounded[largest] += rest
-    return tuple(rounded)
+    """The parts rounded to ``step`` so that their sum is the rounded ``whole``, which is theirs: none is off by a
+    step or more (largest remainders, as seats are given in a parliament)."""
+    exact = [Fraction(part) / Fraction(step) for part in parts]
+    if not exact:
+        return ()
+    floors = [floor(part) for part in exact]
+    left = round(Fraction(whole) / Fraction(step)) - sum(floors)
+    each, more = divmod(left, len(floors))  # each: 0, but where the whole is not the sum
+    nearest = sorted(range(len(floors)), key=lambda i: (floors[i] - exact[i], i))
+    for place, i in enumerate(nearest):
+        floors[i] += each + (place < more)
+    return tuple(count * step for count in floors)
 
 
 def waterfall(

@@ -1,6 +1,7 @@
 """``/help``: what can be typed, first what this policy has a use for."""
 
 from guardrails.policy.model import Policy
+from guardrails.typed_periods import EXAMPLES
 from handlers.conversation import Block, Code, Interaction, Items, Message, Private, Small, text
 from handlers.router import Registered, command, registered
 from handlers.turn import Turn
@@ -36,13 +37,20 @@ def help_message(policy: Policy, first: str) -> Message:
     later = [c for c in commands if c not in usable]
     title = "What you can type"
     lines = tuple(
-        text(Code(text=f"/{c.name}{' ' + c.usage if c.usage else ''}"), f" {c.does}")
+        text(
+            Code(text=f"/{c.name}{' ' + c.usage if c.usage else ''}"),
+            f" {c.does}",
+            *((" · ", Code(text=c.example)) if first and c.usage and c.example else ()),
+        )
         for c in usable
     )
     blocks: list[Block] = [
         Items(title=title, items=lines),
         Small(
-            text=text("Periods: last 30d, last 2 weeks, this month, last month, since 2026-11-01.")
+            text=text(
+                f"Periods: {EXAMPLES}. A name that is also a command, or a month: ",
+                Code(text="/spend experiment top"),
+            )
         ),
     ]
     if later:

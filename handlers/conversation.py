@@ -5,9 +5,10 @@ here is plain frozen data that goes to JSON and back, because the outbox stores 
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from guardrails.policy.people import Role
 
@@ -120,7 +121,8 @@ class Table(_Said):
 class Band(_Said):
     """A series by day against its expected band; shown as a picture with ``alt`` as its words.
 
-    ``limit`` draws a line that should not be passed.
+    ``limit`` draws a line that should not be passed. ``ahead``: the band is where a forecast will end, not what
+    was usual.
     """
 
     kind: Literal["band"] = "band"
@@ -135,6 +137,76 @@ class Band(_Said):
     anomalous: tuple[bool, ...]
     incomplete: tuple[bool, ...]
     limit: float | None = None
+    ahead: bool = False
+
+
+class Point(_Said):
+    """One thing in a :class:`Scatter`; ``marked`` ones stand out and are named first."""
+
+    name: str
+    x: float
+    y: float
+    marked: bool = False
+
+
+class Scatter(_Said):
+    """Things by two values, such as cost against quality. The finding is said by ``alt``."""
+
+    kind: Literal["scatter"] = "scatter"
+    title: str
+    alt: str
+    x_label: str
+    x_unit: str
+    y_label: str
+    y_unit: str
+    points: tuple[Point, ...]
+
+
+class Step(_Said):
+    name: str
+    amount: Decimal
+
+
+class Waterfall(_Said):
+    """From one sum to another by what changed it: ``start`` and all ``steps`` add up to ``end``, exactly."""
+
+    kind: Literal["waterfall"] = "waterfall"
+    title: str
+    alt: str
+    unit: str
+    start: Step
+    steps: tuple[Step, ...]
+    end: Step
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "Waterfall":
+        found = self.start.amount + sum((s.amount for s in self.steps), Decimal(0))
+        if found != self.end.amount:
+            raise ValueError(f"the steps add up to {found}, not to {self.end.amount}")
+        return self
+
+
+class Panel(_Said):
+    """One series of :class:`Multiples`; ``note`` says its newest value."""
+
+    name: str
+    note: str
+    values: tuple[float | None, ...]
+    marked: bool = False
+
+
+class Multiples(_Said):
+    """Several small charts of the same days and the same scale, to be compared at a glance."""
+
+    kind: Literal["multiples"] = "multiples"
+    title: str
+    alt: str
+    unit: str
+    days: tuple[date, ...]
+    panels: tuple[Panel, ...]
+
+
+Chart = Band | Scatter | Waterfall | Multiples
 
 
 class Button(_Said):
@@ -179,7 +251,18 @@ class Divider(_Said):
 
 
 Block = Annotated[
-    Heading | Paragraph | Small | Facts | Items | Table | Band | Controls | Divider,
+    Heading
+    | Paragraph
+    | Small
+    | Facts
+    | Items
+    | Table
+    | Band
+    | Scatter
+    | Waterfall
+    | Multiples
+    | Controls
+    | Divider,
     Field(discriminator="kind"),
 ]
 
@@ -229,7 +312,22 @@ class DateField(_Said):
     required: bool = True
 
 
-FormField = Annotated[TextField | ChoiceField | DateField, Field(discriminator="kind")]
+LARGEST_FILE = 512 * 1024  # bytes of a file in a form
+
+
+class FileField(_Said):
+    """A text file of UTF-8. It comes back as its text among the ``files``, not the ``inputs``; where a surface's
+    forms take no files, its text is pasted. ``endings`` are without the dot."""
+
+    kind: Literal["file"] = "file"
+    name: str
+    label: str
+    endings: tuple[str, ...]
+    hint: str = ""
+    required: bool = True
+
+
+FormField = Annotated[TextField | ChoiceField | DateField | FileField, Field(discriminator="kind")]
 
 
 class Form(_Said):
@@ -285,7 +383,8 @@ Kind = Literal["press", "submission", "command", "home"]
 class Interaction(_Said):
     """One thing that someone did; ``home`` is looking at one's own page.
 
-    ``delivery_id`` is the same when the platform sends it again.
+    ``delivery_id`` is the same when the platform sends it again. ``files`` are the texts of a form's files by
+    field, ``faults`` a sentence for each that could not be read.
     """
 
     delivery_id: str
@@ -294,6 +393,8 @@ class Interaction(_Said):
     subject: str = ""
     version: int = 1
     inputs: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+    faults: dict[str, str] = Field(default_factory=dict)
     actor: Actor
     place: Place
 
@@ -320,11 +421,15 @@ class Secret(_Said):
 
 
 class Private(_Said):
-    """An answer that only the one who asked sees."""
+    """An answer that only the one who asked sees.
+
+    ``page`` names what is shown when it is a page: to a press on it the answer stands in its place.
+    """
 
     kind: Literal["private"] = "private"
     message: Message
     secret: Secret | None = None
+    page: str = ""
 
 
 class OpenForm(_Said):

@@ -10,6 +10,7 @@ from guardrails.budgets import tightest
 from guardrails.money import Money
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
+from handlers import dashboard_page
 from handlers.alerts.message import controls_of
 from handlers.alerts.record import found_of
 from handlers.budgets import message as budget_words
@@ -49,8 +50,20 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 @home(permission="read")
 def show_home(turn: Turn, it: Interaction) -> Private:
-    """The page of the one who looks, with their roles of now."""
-    return Private(message=home_message(turn, it))
+    """The page of the one who looks, with their roles of now; where it is a page, with a dashboard below.
+
+    Inputs of a look: ``page``, the dashboard that was below it before; ``pressed``, what was pressed on it, with
+    the ``choice`` or the ``subject`` of that.
+    """
+    message = home_message(turn, it)
+    if it.place.channel or not may(turn.policy, "spend.read", it.actor.roles):
+        return Private(message=message)
+    wanted = it.inputs.get("page", "")
+    if it.inputs.get("pressed") == dashboard_page.SHOW:
+        wanted = it.inputs.get("choice") or it.inputs.get("subject", "")
+    name, blocks = dashboard_page.below(turn, it.actor, wanted)
+    message = message.model_copy(update={"blocks": (*message.blocks, *blocks)})
+    return Private(message=message, page=name)
 
 
 @command("spend mine", permission="spend.read", does="your experiments and what waits for you")
@@ -69,6 +82,8 @@ def home_message(turn: Turn, it: Interaction) -> Message:
         *_sandboxes(turn, it),
         Small(text=text("More: ", Code(text="/spend help"))),
     ]
+    if it.place.channel and may(turn.policy, "spend.read", it.actor.roles):
+        blocks.append(Controls(controls=(dashboard_page.open_button(),)))
     return Message(summary=f"The page of {it.actor.name}", blocks=tuple(blocks))
 
 

@@ -90,6 +90,7 @@ def look_at_maturity(turn: Turn) -> int:
     permission="spend.read",
     does="how far the bot goes with each team, and what the next level needs",
     usage="[team]",
+    example="/spend maturity search",
 )
 def show_maturity(turn: Turn, it: Interaction) -> Private:
     """All teams, or one of them with all reasons."""

@@ -38,7 +38,7 @@ Handler = Callable[[Turn, Interaction], AnyReply]
 
 @dataclass(frozen=True)
 class Registered:
-    """A handler with the permission it demands. ``does`` and ``usage`` are what a command's help shows."""
+    """A handler with the permission it demands. ``does``, ``usage``, ``example``: what a command's help shows."""
 
     kind: Kind
     name: str
@@ -46,6 +46,7 @@ class Registered:
     handler: Handler
     does: str = ""
     usage: str = ""
+    example: str = ""
 
 
 _registry: dict[tuple[Kind, str], Registered] = {}
@@ -53,12 +54,17 @@ _delivered = Delivered.__table__  # type: ignore[attr-defined]
 
 
 def _register(
-    kind: Kind, name: str, permission: Permission, does: str = "", usage: str = ""
+    kind: Kind,
+    name: str,
+    permission: Permission,
+    does: str = "",
+    usage: str = "",
+    example: str = "",
 ) -> Callable[[Handler], Handler]:
     def keep(handler: Handler) -> Handler:
         if (kind, name) in _registry:
             raise ValueError(f"two handlers for the {kind} {name}")
-        _registry[kind, name] = Registered(kind, name, permission, handler, does, usage)
+        _registry[kind, name] = Registered(kind, name, permission, handler, does, usage, example)
         return handler
 
     return keep
@@ -75,10 +81,10 @@ def submission(name: str, *, permission: Permission) -> Callable[[Handler], Hand
 
 
 def command(
-    name: str, *, permission: Permission, does: str, usage: str = ""
+    name: str, *, permission: Permission, does: str, usage: str = "", example: str = ""
 ) -> Callable[[Handler], Handler]:
     """Registers a command by its words, such as ``spend mine``; the rest arrives as input ``text``."""
-    return _register("command", name, permission, does, usage)
+    return _register("command", name, permission, does, usage, example)
 
 
 def home(*, permission: Permission) -> Callable[[Handler], Handler]:
@@ -184,6 +190,23 @@ def answer(
     if not _keep(connection, interaction, reply, now):
         raise AnsweredElsewhere
     return Answered(reply, bool(turn.said))
+
+
+def look(
+    connection: Connection,
+    loaded: LoadedPolicy,
+    places: Places,
+    interaction: Interaction,
+    now: datetime,
+) -> AnyReply:
+    """The page of the one who looks, with the state and the roles of now.
+
+    Looking changes nothing, so a view of the database is enough, and nothing is kept. Raises what :func:`refused`
+    puts into words.
+    """
+    found = find(interaction.kind, interaction.name)
+    _check(loaded, found, interaction)
+    return found.handler(Turn(connection, loaded, now, places), interaction)
 
 
 def remember_refusal(

@@ -1,18 +1,22 @@
 """``/spend``: what was spent, by whom, and what nobody claims. The answers are private."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.budgets import Span, tightest
+from guardrails.budgets import Span
+from guardrails.contributions import Part, largest
 from guardrails.money import Money
-from guardrails.periods import Period, PeriodError, read_period
-from guardrails.policy.bills import Dimension
+from guardrails.periods import Period
 from guardrails.policy.budgets import Budget
-from guardrails.suggest import did_you_mean, nearest
 from handlers.alerts.record import found_of
+from handlers.ask.around import around
+from handlers.ask.days import NOTHING_READ, on
+from handlers.ask.saying import share_table
+from handlers.ask.subjects import ASKED, Names, Subject, find, read, usual
 from handlers.budgets import message as budget_words
-from handlers.budgets.standing import find_budget, history, inside, standing, standings
+from handlers.budgets.standing import history, standing, standings
 from handlers.conversation import (
     Block,
     Code,
@@ -31,27 +35,40 @@ from handlers.conversation import (
     text,
 )
 from handlers.overruns.message import money_of, state_line
-from handlers.refusals import NotFound, Unreadable
-from handlers.router import beside, command
+from handlers.refusals import Unreadable
+from handlers.router import command
 from handlers.turn import Turn
 from storage import anomalies, coverage, overruns, spend
+from storage.spend import Key
 
 SHOWN = 10
-_ASKED: tuple[Dimension, ...] = ("experiment", "feature", "team")
-_USAGE = "[experiment, feature or team] [last 30d]"
 
 
-@command("spend", permission="spend.read", does="spend of all, or of one name", usage=_USAGE)
+@command(
+    "spend",
+    permission="spend.read",
+    does="spend of all, or of one name",
+    usage="[experiment, feature or team] [last 30d]",
+    example="/spend team search 1 Oct to 14 Oct",
+)
 def show_spend(turn: Turn, it: Interaction) -> Private:
     """Without a name the whole company; with one that experiment, feature or team."""
-    period, name = _period(turn, it)
-    if not name:
-        return Private(message=_overview(turn, period))
-    typed = name.split() != it.inputs.get("text", "").split()
-    return Private(message=_of(turn, name, period, typed=typed))
+    names = Names(turn)
+    typed, name = read(names, it.inputs.get("text", ""))
+    period = usual(turn, typed)
+    subject = find(names, name, budgets=True)
+    if subject.budget is not None:
+        return Private(message=_of_budget(turn, subject.budget, other_period=typed is not None))
+    found = _of(turn, subject, period) if subject.parts else _overview(turn, period)
+    return Private(message=found)
 
 
-@command("spend alerts", permission="spend.read", does="lists the anomalies that are open")
+@command(
+    "spend alerts",
+    permission="spend.read",
+    does="lists the anomalies that are open",
+    example="/spend alerts",
+)
 def show_alerts(turn: Turn, it: Interaction) -> Private:
     """Open and investigated anomalies, the most money first."""
     if it.inputs.get("text", "").strip():
@@ -84,19 +101,21 @@ def show_alerts(turn: Turn, it: Interaction) -> Private:
     permission="spend.read",
     does="AI spend that nobody has claimed",
     usage="[last 30d]",
+    example="/spend unclaimed last month",
 )
 def show_unclaimed(turn: Turn, it: Interaction) -> Private:
     """Shadow spend by account and service, with the likely owner."""
-    period, rest = _period(turn, it)
+    typed, rest = read(Names(turn), it.inputs.get("text", ""))
     if rest:
         raise Unreadable(f"“{rest}” is not a period; try /spend unclaimed last 30d.")
+    period = usual(turn, typed)
     found = coverage.shadow_spend(turn.connection, turn.policy, period.first, period.last)
     currency = turn.policy.workspace.currency
     if not found:
-        sentence = f"No AI spend is unclaimed in the {_span(period)}."
+        sentence = f"No AI spend is unclaimed {on(turn, period)}."
         return Private(message=Message(summary=sentence, blocks=(Small(text=text(sentence)),)))
     total = Money(sum((s.money for s in found), Decimal(0)), currency)
-    title = f"{total} of AI spend is unclaimed in the {_span(period)}"
+    title = f"{total} of AI spend is unclaimed {on(turn, period)}"
     rows = tuple(
         (s.service, s.account, str(Money(s.money, currency)), s.likely_owner or "not known")
         for s in found[:SHOWN]
@@ -117,25 +136,13 @@ def _overview(turn: Turn, period: Period) -> Message:
     if not by_team:
         return _nothing(turn, period)
     total = Money(sum(by_team.values(), Decimal(0)), currency)
-    before = Period(period.first - timedelta(days=period.days), period.first - timedelta(days=1))
+    before = period.before()
     earlier = sum(spend.totals(turn.connection, turn.policy, before).values(), Decimal(0))
-    title = f"{total} in the {_span(period)}"
-    ordered = sorted(by_team.items(), key=lambda item: -item[1])
+    title = f"{total} {on(turn, period)}"
     blocks: list[Block] = [
         Heading(text=title),
         Facts(facts=(_against(total, earlier, currency, before), _covered(turn, period))),
-        Table(
-            header=("Team", "Spend", "Share"),
-            rows=tuple(
-                (
-                    team or "not allocated",
-                    str(Money(amount, currency)),
-                    _share(amount, total.amount),
-                )
-                for team, amount in ordered[:SHOWN]
-            ),
-            align="lrr",
-        ),
+        _parts(turn, "team", by_team),
         Small(
             text=text(
                 "One name: ",
@@ -148,24 +155,18 @@ def _overview(turn: Turn, period: Period) -> Message:
     return Message(summary=title, blocks=tuple(blocks))
 
 
-def _of(turn: Turn, name: str, period: Period, *, typed: bool) -> Message:
-    """``typed``: whether the period was, and is not the usual one."""
-    budget = find_budget(turn, name.casefold())
-    if budget is not None:
-        return _of_budget(turn, budget, other_period=typed)
-    dimension, value = _resolve(turn, name)
+def _of(turn: Turn, subject: Subject, period: Period) -> Message:
     currency = turn.policy.workspace.currency
-    part: Dimension = "workload" if dimension == "experiment" else "experiment"
-    sums = spend.totals(turn.connection, turn.policy, period, part, {dimension: value})
-    if not sums:
+    part: Key = "workload" if subject.key == "experiment" else "experiment"
+    found = spend.sums_by(turn.connection, turn.policy, period, part, only=subject.parts)
+    if not found:
         return _nothing(turn, period)
+    sums = {name: amount for (name,), amount in found.items()}
     total = Money(sum(sums.values(), Decimal(0)), currency)
-    before = Period(period.first - timedelta(days=period.days), period.first - timedelta(days=1))
-    earlier = sum(
-        spend.totals(turn.connection, turn.policy, before, None, {dimension: value}).values(),
-        Decimal(0),
-    )
-    title = f"{dimension.capitalize()} {value}: {total} in the {_span(period)}"
+    before = period.before()
+    past = spend.sums_by(turn.connection, turn.policy, before, only=subject.parts)
+    earlier = sum(past.values(), Decimal(0))
+    title = f"{subject.title}: {total} {on(turn, period)}"
     daily = Money(total.amount / period.days, currency)
     blocks: list[Block] = [
         Heading(text=title),
@@ -175,31 +176,33 @@ def _of(turn: Turn, name: str, period: Period, *, typed: bool) -> Message:
                 Fact(label="A day", value=text(str(daily))),
             )
         ),
-        *_against_budgets(turn, dimension, value),
-        Table(
-            header=(part.capitalize(), "Spend", "Share"),
-            rows=tuple(
-                (key or "not allocated", str(Money(amount, currency)), _share(amount, total.amount))
-                for key, amount in sorted(sums.items(), key=lambda item: -item[1])[:SHOWN]
-            ),
-            align="lrr",
-        ),
+        *_against_budgets(turn, subject),
+        _parts(turn, part, sums),
+        Small(text=text("Why: ", Code(text=f"/spend why {subject.typed} {period}"))),
     ]
     return Message(summary=title, blocks=tuple(blocks))
 
 
-def _against_budgets(turn: Turn, dimension: Dimension, value: str) -> list[Block]:
+def _parts(turn: Turn, key: Key, sums: Mapping[str, Decimal]) -> Table:
+    """The largest parts with their shares; the rows add up to the last, as shown."""
+    ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    rows = largest([Part(name, Decimal(0), amount) for name, amount in ordered if name], SHOWN)
+    if "" in sums:
+        rows = (*rows, Part("", Decimal(0), sums[""]))
+    return share_table(turn, key, rows)
+
+
+def _against_budgets(turn: Turn, subject: Subject) -> list[Block]:
     """Where it stands against the budgets that it spends of, the tightest first and whole."""
-    around = inside(turn, dimension, value)
-    first = tightest(around)
-    if first is None:
+    budgets = around(turn, subject)
+    if not budgets:
         return [Small(text=text("No budget is set for it, so there is no runway or checkpoint."))]
+    first, *others = budgets
     currency = turn.policy.workspace.currency
     blocks: list[Block] = [
         Paragraph(text=text("Its tightest budget is ", Strong(text=first.budget.name), ".")),
         budget_words.facts(turn.policy, first, turn.today),
     ]
-    others = [s for s in around if s is not first]
     if others:
         lines = tuple(
             text(Strong(text=s.budget.name), f" {budget_words.line(s, currency)}") for s in others
@@ -208,7 +211,12 @@ def _against_budgets(turn: Turn, dimension: Dimension, value: str) -> list[Block
     return blocks
 
 
-@command("spend budgets", permission="spend.read", does="where every budget stands")
+@command(
+    "spend budgets",
+    permission="spend.read",
+    does="where every budget stands",
+    example="/spend budgets",
+)
 def show_budgets(turn: Turn, it: Interaction) -> Private:
     """All budgets of today, the tightest first."""
     if it.inputs.get("text", "").strip():
@@ -273,7 +281,7 @@ def _waits(turn: Turn, budget: Budget, span: Span) -> list[Block]:
 
 def _own_period(budget: Budget) -> Block:
     said = "A budget is always shown for its own period; the one that you typed was not used."
-    for dimension in _ASKED:
+    for dimension in ASKED:
         name = budget.scope.parts.get(dimension)
         if name is not None and len(budget.scope.parts) == 1:
             return Small(
@@ -284,51 +292,20 @@ def _own_period(budget: Budget) -> Block:
     return Small(text=text(said))
 
 
-def _resolve(turn: Turn, name: str) -> tuple[Dimension, str]:
-    """Which experiment, feature or team is meant: ``team research`` or just the name, without case."""
-    known = spend.names(turn.connection)
-    first, _, rest = name.partition(" ")
-    asked = tuple(d for d in _ASKED if d == first.lower()) if rest else ()
-    wanted = rest.strip() if asked else name
-    for dimension in asked or _ASKED:
-        for value in known[dimension]:
-            if value.casefold() == wanted.casefold():
-                return dimension, value
-    every = [v for d in asked or _ASKED for v in known[d]]
-    if asked:
-        hint = did_you_mean(wanted, every) or "; /spend shows the teams."
-        raise NotFound(f"No {first.lower()} is called “{wanted}”{hint}")
-    commands = beside("spend")
-    near = nearest(first, [*commands, *every])
-    if near in commands:
-        hint = f"; did you mean /spend {near}?"
-    else:
-        every += [b.name for b in turn.policy.budgets]
-        hint = did_you_mean(wanted, every) or "; /spend shows the teams."
-    raise NotFound(f"No {', '.join(_ASKED)} or budget is called “{wanted}”{hint}")
-
-
-def _period(turn: Turn, it: Interaction) -> tuple[Period, str]:
-    try:
-        return read_period(it.inputs.get("text", ""), turn.today)
-    except PeriodError as error:
-        raise Unreadable(str(error)) from None
-
-
 def _nothing(turn: Turn, period: Period) -> Message:
     held = spend.covered(turn.connection)
     if held is None:
-        sentence = "No bill has been read yet. The operator starts it with: sandrail ingest"
+        sentence = NOTHING_READ
     else:
         sentence = (
-            f"Nothing was spent in the {_span(period)}; the bill has {words.day(held.first)} "
+            f"Nothing was spent {on(turn, period)}; the bill has {words.day(held.first)} "
             f"to {words.day(held.last)}."
         )
     return Message(summary=sentence, blocks=(Small(text=text(sentence)),))
 
 
 def _against(total: Money, earlier: Decimal, currency: str, before: Period) -> Fact:
-    label = f"Against the {words.days(before.days)} before"
+    label = f"Against the {'day' if before.days == 1 else words.days(before.days)} before"
     if earlier <= 0:
         return Fact(label=label, value=text("nothing was spent then"))
     change = float((total.amount - earlier) / earlier)
@@ -349,11 +326,3 @@ def _covered(turn: Turn, period: Period) -> Fact:
             f"{words.percent(shares.share_unallocated)} not at all"
         ),
     )
-
-
-def _span(period: Period) -> str:
-    return f"{words.days(period.days)} to {words.day(period.last)}"
-
-
-def _share(amount: Decimal, total: Decimal) -> str:
-    return words.percent(float(amount / total)) if total else "–"

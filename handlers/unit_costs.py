@@ -1,12 +1,11 @@
 """``/spend unit``: what one unit costs, why that changed, what more of it would cost. The answer is private."""
 
-from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.lists import every
 from guardrails.money import Money
-from guardrails.periods import Period, PeriodError, read_period
+from guardrails.periods import Period, span
 from guardrails.policy.alerts import CostPerUnit
 from guardrails.policy.bills import Dimension
 from guardrails.suggest import did_you_mean
@@ -20,6 +19,9 @@ from guardrails.unit_economics import (
     return_on_spend,
     waterfall,
 )
+from handlers.ask.days import Compared, earlier, noted, with_before
+from handlers.ask.segments import REVENUE, by_segment, per_label, price_said
+from handlers.ask.subjects import Names, read, usual
 from handlers.conversation import (
     Block,
     Fact,
@@ -34,12 +36,11 @@ from handlers.conversation import (
     said,
     text,
 )
-from handlers.refusals import NotFound, Unreadable
+from handlers.refusals import NotFound
 from handlers.router import command
 from handlers.turn import Turn
-from storage import budgets, spend, unit_costs
+from storage import spend, unit_costs
 
-REVENUE = "revenue"  # money in the workspace's currency, by day and feature
 TIMES = (2, 5, 10)
 
 Parts = dict[str, Used]
@@ -50,31 +51,28 @@ Parts = dict[str, Used]
     permission="spend.read",
     does="cost of a unit of output: now, before, why it changed, and at more usage",
     usage="[feature] [last 30d]",
+    example="/spend unit search this quarter",
 )
 def show_unit(turn: Turn, it: Interaction) -> Private:
     """Of one feature by its experiments, or of all features that count the unit."""
-    try:
-        period, name = read_period(it.inputs.get("text", ""), turn.today)
-    except PeriodError as error:
-        raise Unreadable(str(error)) from None
-    feature = _feature(turn, name) if name else ""
+    names = Names(turn)
+    typed, name = read(names, it.inputs.get("text", ""))
+    feature = _feature(names, name) if name else ""
     if not turn.policy.watch.units:
         return _sentence(
             "No unit is named. The FinOps owner names what a unit is in the policy, under watch.units."
         )
-    last = budgets.last_complete_day(turn.connection, turn.policy)
-    if last is None:
-        return _sentence("No bill has been read yet. The operator starts it with: sandrail ingest")
-    if last < period.first:
-        return _sentence(f"The bill is complete until {words.day(last)} only; try last 30d.")
-    period = Period(period.first, min(period.last, last))
-    before = Period(period.first - timedelta(days=period.days), period.first - timedelta(days=1))
+    days = with_before(turn, usual(turn, typed))
+    if isinstance(days, str):
+        return _sentence(days)
+    period = days.now
     blocks: list[Block] = []
     summary = ""
     for unit in turn.policy.watch.units:
-        line, found = _unit(turn, unit, feature, period, before)
+        line, found = _unit(turn, unit, feature, days)
         blocks += found
         summary = summary or line
+    counted = counted_features(turn, feature, days)
     if not blocks:
         whom = f"the feature {feature}" if feature else "any feature"
         metrics = ", ".join(u.metric for u in turn.policy.watch.units)
@@ -82,20 +80,25 @@ def show_unit(turn: Turn, it: Interaction) -> Private:
             f"No units of {whom} were counted from {words.day(period.first)} to {words.day(period.last)}. "
             f"Send one of {metrics} by file or HTTP, with its feature."
         )
-    title = f"Unit costs of {feature or 'all features'}"
-    until = f"{words.days(period.days)} to {words.day(period.last)}, the last complete day of all bills at most"
-    small = Small(text=text(f"{until}; before: the {words.days(before.days)} before."))
-    return Private(message=Message(summary=summary, blocks=(Heading(text=title), *blocks, small)))
+    title = f"Unit costs of {feature or 'all features that count units'}"
+    notes = (f"{span(period, turn.today)}; before: {earlier(turn, days)}.", *days.notes)
+    blocks = [
+        Heading(text=title),
+        *blocks,
+        *by_segment(turn, feature, counted, days),
+        *noted(notes),
+    ]
+    return Private(message=Message(summary=summary, blocks=tuple(blocks)))
 
 
 def _sentence(sentence: str) -> Private:
     return Private(message=said(sentence))
 
 
-def _feature(turn: Turn, name: str) -> str:
+def _feature(names: Names, name: str) -> str:
     first, _, rest = name.partition(" ")
     wanted = rest.strip() if rest and first.lower() == "feature" else name
-    known = spend.names(turn.connection)["feature"]
+    known = names.of("feature")
     for value in known:
         if value.casefold() == wanted.casefold():
             return value
@@ -103,43 +106,50 @@ def _feature(turn: Turn, name: str) -> str:
     raise NotFound(f"No feature is called “{wanted}”{hint}")
 
 
+def counted_features(turn: Turn, feature: str, days: Compared, *metrics: str) -> set[str]:
+    """The features for which any of the metrics (the policy's units, when none is given) was counted."""
+    wanted = metrics or tuple(u.metric for u in turn.policy.watch.units)
+    found: set[str] = set()
+    for period in (days.now, days.before):
+        units = unit_costs.units_by(turn.connection, wanted, period, "feature", _within(feature))
+        found |= {name for (_, name), count in units.items() if name and count > 0}
+    return found
+
+
+def _within(feature: str) -> dict[Dimension, str]:
+    return {"feature": feature} if feature else {}
+
+
 def _parts(turn: Turn, unit: CostPerUnit, feature: str, period: Period, only: set[str]) -> Parts:
     """Cost and units of a feature's experiments; without a feature, of the features ``only``."""
     by: Dimension = "experiment" if feature else "feature"
-    within: Mapping[Dimension, str] = {"feature": feature} if feature else {}
-    cost = spend.totals(turn.connection, turn.policy, period, by, within)
-    units = unit_costs.units_by(turn.connection, unit.metric, period, by, within)
+    cost = spend.totals(turn.connection, turn.policy, period, by, _within(feature))
+    found = unit_costs.units_by(turn.connection, (unit.metric,), period, by, _within(feature))
+    units = {name: count for (_, name), count in found.items()}
     names = cost.keys() | units.keys() if feature else only
     nothing = Decimal(0)
     return {n: Used(cost.get(n, nothing), units.get(n, nothing)) for n in sorted(names)}
 
 
-def _unit(
-    turn: Turn, unit: CostPerUnit, feature: str, period: Period, before: Period
-) -> tuple[str, list[Block]]:
+def _unit(turn: Turn, unit: CostPerUnit, feature: str, days: Compared) -> tuple[str, list[Block]]:
     """The summary and the blocks of one unit; nothing when it was not counted."""
-    counted: set[str] = set()
-    for span in (period, before):
-        within: Mapping[Dimension, str] = {"feature": feature} if feature else {}
-        found = unit_costs.units_by(turn.connection, unit.metric, span, "feature", within)
-        counted |= {name for name, units in found.items() if name and units > 0}
+    counted = counted_features(turn, feature, days, unit.metric)
     if not counted:
         return "", []
-    now, old = (_parts(turn, unit, feature, span, counted) for span in (period, before))
-    currency = turn.policy.workspace.currency
-    label = unit.label if unit.per == 1 else f"{unit.per:,} {unit.label}"
+    now, old = (_parts(turn, unit, feature, p, counted) for p in (days.now, days.before))
+    currency, label = turn.policy.workspace.currency, per_label(unit)
     a, b = _whole(now), _whole(old)
     price, earlier = per_unit(a.cost, a.units, unit.per), per_unit(b.cost, b.units, unit.per)
-    line = f"{_price(price, currency)} per {label}"
+    line = f"{price_said(price, currency)} per {label}"
     facts = [
-        Fact(label=f"Per {label}", value=text(_price(price, currency))),
+        Fact(label=f"Per {label}", value=text(price_said(price, currency))),
         Fact(label="Before", value=text(_against(price, earlier, currency))),
         Fact(label="Units", value=text(f"{a.units:,.0f} ({b.units:,.0f} before)")),
-        *_worth(turn, feature, counted, period, a.cost),
+        *_worth(turn, feature, counted, days.now, a.cost),
     ]
     blocks: list[Block] = [Heading(text=f"Cost per {label}"), Facts(facts=tuple(facts))]
     blocks += _drivers(now, old, currency)
-    blocks += _more(turn, unit, feature, counted, period, a)
+    blocks += _more(turn, unit, feature, counted, days.now, a)
     return line, blocks
 
 
@@ -150,24 +160,24 @@ def _whole(parts: Parts) -> Used:
     )
 
 
-def _price(price: Decimal | None, currency: str) -> str:
-    return "no units" if price is None else words.number(float(price), f"{currency} per unit")
-
-
 def _against(price: Decimal | None, earlier: Decimal | None, currency: str) -> str:
     if price is None or not earlier or earlier < 0:
-        return _price(earlier, currency)
+        return price_said(earlier, currency)
     change = float(price / earlier - 1)
     sign = "+" if change >= 0 else "−"
-    return f"{_price(earlier, currency)} ({sign}{words.percent(abs(change))} now)"
+    return f"{price_said(earlier, currency)} ({sign}{words.percent(abs(change))} now)"
 
 
 def _worth(
     turn: Turn, feature: str, counted: set[str], period: Period, cost: Decimal
 ) -> list[Fact]:
     """Margin and return, where every feature that is counted has revenue."""
-    within: Mapping[Dimension, str] = {"feature": feature} if feature else {}
-    revenue = unit_costs.units_by(turn.connection, REVENUE, period, "feature", within)
+    revenue, without = unit_costs.earned_by(
+        turn.connection, turn.policy, REVENUE, period, "feature", _within(feature)
+    )
+    if without:
+        said_of = f"left out in {every(without)}: workspace.rates has no rate"
+        return [Fact(label="Revenue", value=text(said_of))]
     if not counted <= revenue.keys():
         return []
     whole = sum((revenue[name] for name in counted), Decimal(0))
@@ -211,7 +221,10 @@ def _more(
     units: dict[str, Decimal] = {}
     for name in [feature] if feature else sorted(counted):
         spent = spend.by_day(turn.connection, turn.policy, period, "feature", {"feature": name})
-        made = unit_costs.units_by_day(turn.connection, unit.metric, period, {"feature": name})
+        counts = unit_costs.units_by_day(
+            turn.connection, (unit.metric,), period, "feature", {"feature": name}
+        )
+        made = {day: count for (_, _, day), count in counts.items()}
         for total, found in ((cost, spent.get(name, {})), (units, made)):
             for day, value in found.items():
                 total[str(day)] = total.get(str(day), Decimal(0)) + value

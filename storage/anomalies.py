@@ -82,6 +82,15 @@ def shown(connection: Connection, limit: int = 50) -> Sequence[AnomalyRow]:
     ).all()
 
 
+def during(connection: Connection, first: date, last: date) -> Sequence[AnomalyRow]:
+    """Those that share a day with these days, worst first."""
+    return connection.execute(
+        select(_anomalies)
+        .where(_anomalies.c.started_on <= last, _anomalies.c.last_on >= first)
+        .order_by(_SEVERE.desc(), _anomalies.c.impact_micros.desc(), _anomalies.c.id)
+    ).all()
+
+
 def waiting_for(connection: Connection, owner: str, teams: Sequence[str]) -> Sequence[AnomalyRow]:
     """What is open or being looked into and is the owner's, or of one of the teams; worst first."""
     rows = connection.execute(

@@ -18,6 +18,9 @@ from storage.tables.alerts import Anomaly
 from storage.tables.budgets import Overrun
 from storage.tables.sandboxes import GateCase, Sandbox
 from storage.tables.spend import CostRollup, MetricPoint
+from storage.unit_costs import earned_by as earned_by
+from storage.unit_costs import units_by as units_by
+from storage.unit_costs import units_by_day as units_by_day
 
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
@@ -57,37 +60,6 @@ def spend_by(
     return dict(sums)
 
 
-def units_by(
-    connection: Connection, metrics: Collection[str], period: Period, by: Dimension
-) -> dict[tuple[str, str], Decimal]:
-    """How many units metrics counted in a period: (metric, value of the dimension) → their sum."""
-    query = (
-        select(_metrics.c.metric, _metrics.c[by].label("value"), func.sum(_metrics.c.value))
-        .where(_metrics.c.metric.in_(tuple(metrics)))
-        .where(_metrics.c.day.between(period.first, period.last))
-        .group_by(_metrics.c.metric, _metrics.c[by])
-    )
-    return {(m, v): Decimal(str(units or 0)) for m, v, units in connection.execute(query)}
-
-
-def units_by_day(
-    connection: Connection, metrics: Collection[str], period: Period, by: Dimension
-) -> dict[tuple[str, str, date], Decimal]:
-    """How many units metrics counted on each day: (metric, value of the dimension, day) → their sum."""
-    query = (
-        select(
-            _metrics.c.metric,
-            _metrics.c[by].label("value"),
-            _metrics.c.day,
-            func.sum(_metrics.c.value),
-        )
-        .where(_metrics.c.metric.in_(tuple(metrics)))
-        .where(_metrics.c.day.between(period.first, period.last))
-        .group_by(_metrics.c.metric, _metrics.c[by], _metrics.c.day)
-    )
-    return {(m, v, d): Decimal(str(n or 0)) for m, v, d, n in connection.execute(query)}
-
-
 def means_by(
     connection: Connection, metrics: Collection[str], period: Period, by: Dimension
 ) -> dict[tuple[str, str], float]:
@@ -101,32 +73,30 @@ def means_by(
     return {(m, v): float(mean) for m, v, mean in connection.execute(query) if mean is not None}
 
 
-def earned_by(
-    connection: Connection, policy: Policy, metric: str, period: Period, by: Dimension
-) -> tuple[dict[str, Decimal], tuple[str, ...]]:
-    """A metric of money in the workspace's currency by a dimension; and the units without a rate, left out."""
+def earned_by_day(
+    connection: Connection, policy: Policy, metric: str, period: Period
+) -> dict[date, Decimal]:
+    """A metric of money in the workspace's currency by day; units without a rate are left out."""
     query = (
-        select(_metrics.c[by].label("value"), _metrics.c.unit, func.sum(_metrics.c.value))
+        select(_metrics.c.day, _metrics.c.unit, func.sum(_metrics.c.value))
         .where(_metrics.c.metric == metric)
         .where(_metrics.c.day.between(period.first, period.last))
-        .group_by(_metrics.c[by], _metrics.c.unit)
+        .group_by(_metrics.c.day, _metrics.c.unit)
     )
-    found: dict[str, Decimal] = defaultdict(Decimal)
-    without: set[str] = set()
-    for value, unit, amount in connection.execute(query):
+    found: dict[date, Decimal] = defaultdict(Decimal)
+    for day, unit, amount in connection.execute(query):
         try:
             factor = rate(policy, unit or policy.workspace.currency)
         except LookupError:
-            without.add(unit)
             continue
-        found[value] += Decimal(str(amount or 0)) * factor
-    return dict(found), tuple(sorted(without))
+        found[day] += Decimal(str(amount or 0)) * factor
+    return dict(found)
 
 
 def gpu_hours(
     connection: Connection, busy_metric: str, period: Period
-) -> tuple[Decimal, Decimal] | None:
-    """(GPU hours billed, of them busy) of the experiments that report the metric; None when none does."""
+) -> dict[str, tuple[Decimal, Decimal]]:
+    """Experiment → (GPU hours billed, of them busy), of those that report the metric and are billed for any."""
     busy = {
         experiment: hours
         for (_, experiment), hours in units_by(
@@ -134,18 +104,20 @@ def gpu_hours(
         ).items()
         if experiment
     }
-    if not busy:
-        return None
-    billed = connection.execute(
-        select(func.sum(_rollup.c.quantity)).where(
+    query = (
+        select(_rollup.c.experiment, func.sum(_rollup.c.quantity))
+        .where(
             _rollup.c.is_gpu.is_(True),
             _rollup.c.day.between(period.first, period.last),
             _rollup.c.experiment.in_(tuple(busy)),
         )
-    ).scalar()
-    if not billed or billed <= 0:
-        return None
-    return Decimal(str(billed)), sum(busy.values(), Decimal(0))
+        .group_by(_rollup.c.experiment)
+    )
+    return {
+        name: (Decimal(str(billed)), busy[name])
+        for name, billed in connection.execute(query)
+        if billed and billed > 0
+    }
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,30 @@
-"""The stored history that a policy is replayed on: a working copy of the bills, what was told and decided."""
+"""The stored history that a policy is replayed on: what was told, asked and decided, and how far bills were."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select
 
 from guardrails.budgets import GRANTS
 from storage.bills.completeness import complete_through
 from storage.tables.alerts import Anomaly, Feedback
-from storage.tables.budgets import BudgetEntry, Overrun
-from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
+from storage.tables.audit import AuditEntry
+from storage.tables.budgets import BudgetEntry, BudgetNudge, Overrun
+from storage.tables.sandboxes import GateCase, RedlineCase, Sandbox
+from storage.tables.spend import BillPeriod, CostRollup
 
 _rollups = CostRollup.__table__  # type: ignore[attr-defined]
 _periods = BillPeriod.__table__  # type: ignore[attr-defined]
-_metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 _anomalies = Anomaly.__table__  # type: ignore[attr-defined]
 _feedback = Feedback.__table__  # type: ignore[attr-defined]
 _overruns = Overrun.__table__  # type: ignore[attr-defined]
 _entries = BudgetEntry.__table__  # type: ignore[attr-defined]
-_BATCH = 5_000
-
-
-def copy_bills(source: Connection, target: Connection) -> None:
-    """All rollups, billing periods and metrics, as they are stored now."""
-    for table in (_rollups, _periods, _metrics):
-        rows = source.execute(select(table)).mappings()
-        while batch := rows.fetchmany(_BATCH):
-            target.execute(insert(table), [dict(row) for row in batch])
+_nudges = BudgetNudge.__table__  # type: ignore[attr-defined]
+_audit = AuditEntry.__table__  # type: ignore[attr-defined]
+_sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
+_redlines = RedlineCase.__table__  # type: ignore[attr-defined]
+_gates = GateCase.__table__  # type: ignore[attr-defined]
 
 
 def copy_told(source: Connection, target: Connection, before: datetime) -> None:
@@ -48,20 +45,20 @@ def copy_feedback(source: Connection, target: Connection, since: datetime, to: d
         target.execute(insert(_feedback), said)
 
 
-def grow_to(
-    target: Connection, periods: Sequence[Row[Any]], day: date, late: dict[str, int]
-) -> None:
-    """Lets the copy's billing periods be as complete as they were on a day: the same rule as at reading.
+def complete_then(periods: Sequence[Row[Any]], day: date, late: dict[str, int]) -> dict[str, date]:
+    """The last whole day of each bill as it was on the morning of a day, by the same rule as at reading.
 
     ``periods`` are those of :func:`periods_of`; ``late``: ``complete_after_days`` by bill.
     """
+    found: dict[str, date] = {}
     for row in periods:
-        then = complete_through(row.period, min(row.newest, day), day, late.get(row.bill, 1))
+        newest = min(row.newest, day - timedelta(days=1))
+        then = complete_through(row.period, newest, day, late.get(row.bill, 1))
         if then is not None and row.complete_through is not None:
             then = min(then, row.complete_through)
-        target.execute(
-            update(_periods).where(_periods.c.id == row.id).values(complete_through=then)
-        )
+        if then is not None:
+            found[row.bill] = max(then, found.get(row.bill, then))
+    return found
 
 
 def periods_of(connection: Connection) -> list[Row[Any]]:
@@ -101,6 +98,13 @@ def overruns_since(connection: Connection, since: datetime) -> Sequence[Row[Any]
     ).all()
 
 
+def overruns_all(connection: Connection) -> Sequence[Row[Any]]:
+    """Every request and overrun, the oldest first."""
+    return connection.execute(
+        select(_overruns).order_by(_overruns.c.opened_at, _overruns.c.id)
+    ).all()
+
+
 def grants(connection: Connection) -> Sequence[Row[Any]]:
     """What budgets were granted beyond their limits, the oldest first."""
     return connection.execute(
@@ -116,3 +120,73 @@ def granted_requests(connection: Connection) -> Sequence[Row[Any]]:
         .where(_overruns.c.decided_at.is_not(None))
         .order_by(_overruns.c.decided_at, _overruns.c.id)
     ).all()
+
+
+def ledger(connection: Connection) -> Sequence[Row[Any]]:
+    """Every entry of every budget, in the order in which they came."""
+    return connection.execute(select(_entries).order_by(_entries.c.id)).all()
+
+
+def nudges(connection: Connection) -> Sequence[Row[Any]]:
+    """Every share of a budget of which people were told, the oldest first."""
+    return connection.execute(select(_nudges).order_by(_nudges.c.at, _nudges.c.id)).all()
+
+
+def openings(connection: Connection) -> dict[str, dict[str, Any]]:
+    """What the audit kept when overruns and requests were opened (amount, currency, rung), by their ids."""
+    rows = connection.execute(
+        select(_audit.c.subject, _audit.c.detail)
+        .where(_audit.c.action == "overrun.opened")
+        .order_by(_audit.c.seq)
+    )
+    return {row.subject.partition(":")[2]: dict(row.detail) for row in rows}
+
+
+def sandboxes(connection: Connection) -> Sequence[Row[Any]]:
+    """Every sandbox that was ever asked for, the oldest first."""
+    return connection.execute(
+        select(_sandboxes).order_by(_sandboxes.c.asked_at, _sandboxes.c.id)
+    ).all()
+
+
+def sandbox_moves(connection: Connection) -> Sequence[Row[Any]]:
+    """What the audit kept of sandboxes (at, actor, action, subject ``sandbox:ID``), in order."""
+    return connection.execute(
+        select(_audit.c.at, _audit.c.actor, _audit.c.action, _audit.c.subject)
+        .where(_audit.c.subject.like("sandbox:%"))
+        .order_by(_audit.c.seq)
+    ).all()
+
+
+def redline_cases(connection: Connection) -> Sequence[Row[Any]]:
+    """Every redline that was crossed, the oldest first."""
+    return connection.execute(
+        select(_redlines).order_by(_redlines.c.opened_at, _redlines.c.id)
+    ).all()
+
+
+def gate_cases(connection: Connection) -> Sequence[Row[Any]]:
+    """Every promotion or lowering that was proposed, the oldest first."""
+    return connection.execute(select(_gates).order_by(_gates.c.proposed_at, _gates.c.id)).all()
+
+
+def newest_day(connection: Connection) -> date | None:
+    """The newest day that any bill has charges for; None without a bill."""
+    found: date | None = connection.execute(select(func.max(_rollups.c.day))).scalar()
+    return found
+
+
+def last_round(connection: Connection, late: dict[str, int]) -> date | None:
+    """The newest day on which the bills are known to have been read: the day after their newest, when what is
+    complete of them says so, else that day itself. ``late``: ``complete_after_days`` by bill."""
+    newest = newest_day(connection)
+    if newest is None:
+        return None
+    rows = periods_of(connection)
+    read_later = any(
+        row.complete_through is not None
+        and row.newest == newest
+        and row.complete_through >= newest - timedelta(days=late.get(row.bill, 1))
+        for row in rows
+    )
+    return newest + timedelta(days=1) if read_later else newest

@@ -51,6 +51,8 @@ class LoadedPolicy:
     hash: str
     folder: Path
     runbooks: Mapping[Event, Runbook] = field(default_factory=dict)
+    text: str = ""  # as it stands in the file, with its own line ends
+    name: str = "app.yaml"  # the file's, in its folder
 
     def doubtful(self) -> Iterator[str]:
         """What is allowed but hardly meant, a sentence each."""
@@ -72,7 +74,7 @@ class _Checked:
 def load_policy(path: Path) -> LoadedPolicy:
     """Reads and checks a policy file. Raises :class:`PolicyRefusedError` with all errors."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise _refused(path, "there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -83,7 +85,8 @@ def load_policy(path: Path) -> LoadedPolicy:
     if checked.errors or errors or checked.policy is None:
         raise PolicyRefusedError(checked.errors + errors)
     policy = checked.policy
-    return LoadedPolicy(policy, policy_hash(policy, runbooks), path.resolve().parent, runbooks)
+    found = policy_hash(policy, runbooks)
+    return LoadedPolicy(policy, found, path.resolve().parent, runbooks, text, path.name)
 
 
 def parse_policy(text: str, name: str = "app.yaml") -> Policy:

@@ -26,6 +26,16 @@ def content_at(
     ).scalar_one_or_none()
 
 
+def key_at(connection: Connection, surface: str, channel: str, message_id: str) -> str | None:
+    """The key of the message of ours that stands there, with its surface and channel behind ``@``."""
+    return connection.execute(
+        select(_refs.c.message_key)
+        .where(_refs.c.message_id == message_id, _refs.c.surface == surface)
+        .where(_refs.c.channel == channel)
+        .limit(1)
+    ).scalar_one_or_none()
+
+
 def content_about(
     connection: Connection, lane: str, action: str, subject: str
 ) -> tuple[str, dict[str, Any]] | None:

@@ -4,18 +4,23 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, func, select
 
 from guardrails.money import MICROS
 from guardrails.periods import Period
-from guardrails.policy.bills import DIMENSIONS, Dimension
+from guardrails.policy.bills import DIMENSIONS, Dimension, Facet
 from guardrails.policy.model import Policy
-from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
+from guardrails.unit_economics import Used
+from storage.tables.spend import CostRollup, MetricPoint
 
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
-_periods = BillPeriod.__table__  # type: ignore[attr-defined]
+
+#: What spend can be summed by: what it is allocated to, what the bill says of it, the day.
+Key = Literal[Dimension, Facet, "day"]
+K = TypeVar("K", bound=Key)
 
 
 def totals(
@@ -30,21 +35,9 @@ def totals(
     Without ``by`` there is one key, ``""``. Each currency is summed exactly, then converted by the policy's
     rate; a currency without a rate raises LookupError (ingest refuses such a bill).
     """
-    column = _rollup.c[by] if by else None
-    query = (
-        select(_rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
-        .where(_rollup.c.day.between(period.first, period.last))
-        .group_by(_rollup.c.currency)
-    )
-    if column is not None:
-        query = query.add_columns(column.label("value")).group_by(column)
-    for dimension, value in (only or {}).items():
-        query = query.where(_rollup.c[dimension] == value)
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for row in connection.execute(query):
-        value = row.value if column is not None else ""
-        sums[value] += Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
-    return dict(sums)
+    keys = () if by is None else (by,)
+    found = sums_by(connection, policy, period, *keys, only=only)
+    return {value[0] if value else "": amount for value, amount in found.items()}
 
 
 def by_day(
@@ -55,24 +48,53 @@ def by_day(
     only: Mapping[Dimension, str],
 ) -> dict[str, dict[date, Decimal]]:
     """Spend of each day, by the values of a dimension, in the workspace's currency."""
-    column = _rollup.c[by]
-    query = (
-        select(
-            column.label("value"),
-            _rollup.c.day,
-            _rollup.c.currency,
-            func.sum(_rollup.c.cost_micros).label("micros"),
-        )
-        .where(_rollup.c.day.between(period.first, period.last))
-        .group_by(column, _rollup.c.day, _rollup.c.currency)
-    )
-    for dimension, value in only.items():
-        query = query.where(_rollup.c[dimension] == value)
-    found: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for row in connection.execute(query):
-        amount = Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
-        found[row.value][row.day] += amount
-    return {value: dict(days) for value, days in found.items()}
+    found: dict[str, dict[date, Decimal]] = defaultdict(dict)
+    for (value, day), amount in sums_by(connection, policy, period, by, "day", only=only).items():
+        found[value][day] = amount
+    return dict(found)
+
+
+def sums_by(
+    connection: Connection,
+    policy: Policy,
+    period: Period,
+    *keys: Key,
+    only: Mapping[K, str] | None = None,
+) -> dict[tuple[Any, ...], Decimal]:
+    """Spend of a period in the workspace's currency by the values of keys (``""``: not known), exactly: the values
+    add up to the bill of the period. ``only``: what must be so. Raises LookupError as :func:`totals` does."""
+    columns = [_rollup.c[key] for key in keys]
+    query = select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros))
+    query = _within(query, period, only or {}).group_by(*columns, _rollup.c.currency)
+    sums: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for *values, currency, micros in connection.execute(query):
+        sums[tuple(values)] += Decimal(int(micros)) / MICROS * rate(policy, currency)
+    return dict(sums)
+
+
+def used_by(
+    connection: Connection, policy: Policy, period: Period, only: Mapping[K, str]
+) -> dict[tuple[str, ...], Used]:
+    """What was used and what it cost in a period: (service, SKU, region, unit) → cost in the workspace's currency,
+    and quantity in the unit."""
+    columns = [_rollup.c[name] for name in ("service", "sku", "region", "unit")]
+    quantity = func.sum(_rollup.c.quantity)
+    query = select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros), quantity)
+    query = _within(query, period, only).group_by(*columns, _rollup.c.currency)
+    found: dict[tuple[str, ...], Used] = {}
+    for *names, currency, micros, units in connection.execute(query):
+        so_far = found.get(tuple(names), Used(Decimal(0), Decimal(0)))
+        cost = Decimal(int(micros)) / MICROS * rate(policy, currency)
+        more = Used(so_far.cost + cost, so_far.units + Decimal(str(units or 0)))
+        found[tuple(names)] = more
+    return found
+
+
+def _within(query: Any, period: Period, only: Mapping[K, str]) -> Any:
+    query = query.where(_rollup.c.day.between(period.first, period.last))
+    for key, value in only.items():
+        query = query.where(_rollup.c[key] == value)
+    return query
 
 
 def rate(policy: Policy, currency: str) -> Decimal:
@@ -87,12 +109,14 @@ def rate(policy: Policy, currency: str) -> Decimal:
 
 def names(connection: Connection) -> dict[Dimension, list[str]]:
     """The values that each dimension has in the rollup."""
-    found: dict[Dimension, list[str]] = {}
-    for dimension in DIMENSIONS:
-        column = _rollup.c[dimension]
-        rows = connection.execute(select(column).where(column != "").distinct().order_by(column))
-        found[dimension] = [r[0] for r in rows]
-    return found
+    return values_of(connection, *DIMENSIONS)
+
+
+def values_of(connection: Connection, *keys: K) -> dict[K, list[str]]:
+    """The values that keys have in the rollup, in their order; one look at all of it."""
+    columns = [_rollup.c[key] for key in keys]
+    rows = connection.execute(select(*columns).distinct()).all()
+    return {key: sorted({row[i] for row in rows} - {""}) for i, key in enumerate(keys)}
 
 
 def spelled(connection: Connection, dimension: Dimension, value: str) -> list[str]:

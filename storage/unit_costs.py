@@ -1,6 +1,7 @@
-"""Units of output, to be set against spend."""
+"""What metrics counted and earned, to be set against spend."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,38 +10,68 @@ from sqlalchemy import Connection, func, select
 
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
+from guardrails.policy.model import Policy
+from storage.spend import rate
 from storage.tables.spend import MetricPoint
 
 _points = MetricPoint.__table__  # type: ignore[attr-defined]
+_sum = func.sum(_points.c.value)
 
 
 def units_by(
     connection: Connection,
-    metric: str,
+    metrics: Collection[str],
     period: Period,
     by: Dimension,
-    only: Mapping[Dimension, str],
-) -> dict[str, Decimal]:
-    """The sum of a metric in a period by the values of a dimension (``""``: not known)."""
-    column = _points.c[by]
-    query = select(column, func.sum(_points.c.value)).group_by(column)
-    query = _of(query, metric, period, only)
-    return {name: Decimal(str(value)) for name, value in connection.execute(query)}
+    only: Mapping[Dimension, str] | None = None,
+) -> dict[tuple[str, str], Decimal]:
+    """How many units metrics counted in a period: (metric, value of the dimension) → sum (``""``: not known)."""
+    keys = (_points.c.metric, _points.c[by])
+    query = _of(select(*keys, _sum).group_by(*keys), metrics, period, only)
+    return {(m, v): Decimal(str(units or 0)) for m, v, units in connection.execute(query)}
 
 
 def units_by_day(
-    connection: Connection, metric: str, period: Period, only: Mapping[Dimension, str]
-) -> dict[date, Decimal]:
-    """The sum of a metric of each day that has any."""
-    query = select(_points.c.day, func.sum(_points.c.value)).group_by(_points.c.day)
-    query = _of(query, metric, period, only)
-    return {day: Decimal(str(value)) for day, value in connection.execute(query)}
+    connection: Connection,
+    metrics: Collection[str],
+    period: Period,
+    by: Dimension,
+    only: Mapping[Dimension, str] | None = None,
+) -> dict[tuple[str, str, date], Decimal]:
+    """How many units metrics counted on each day: (metric, value of the dimension, day) → their sum."""
+    keys = (_points.c.metric, _points.c[by], _points.c.day)
+    query = _of(select(*keys, _sum).group_by(*keys), metrics, period, only)
+    return {(m, v, d): Decimal(str(n or 0)) for m, v, d, n in connection.execute(query)}
 
 
-def _of(query: Any, metric: str, period: Period, only: Mapping[Dimension, str]) -> Any:
-    query = query.where(
-        _points.c.metric == metric, _points.c.day.between(period.first, period.last)
-    )
-    for dimension, value in only.items():
+def earned_by(
+    connection: Connection,
+    policy: Policy,
+    metric: str,
+    period: Period,
+    by: Dimension,
+    only: Mapping[Dimension, str] | None = None,
+) -> tuple[dict[str, Decimal], tuple[str, ...]]:
+    """A metric of money in the workspace's currency by a dimension; and the units without a rate, left out."""
+    keys = (_points.c[by], _points.c.unit)
+    query = _of(select(*keys, _sum).group_by(*keys), (metric,), period, only)
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    without: set[str] = set()
+    for value, unit, amount in connection.execute(query):
+        try:
+            factor = rate(policy, unit or policy.workspace.currency)
+        except LookupError:
+            without.add(unit)
+            continue
+        found[value] += Decimal(str(amount or 0)) * factor
+    return dict(found), tuple(sorted(without))
+
+
+def _of(
+    query: Any, metrics: Collection[str], period: Period, only: Mapping[Dimension, str] | None
+) -> Any:
+    query = query.where(_points.c.metric.in_(tuple(metrics)))
+    query = query.where(_points.c.day.between(period.first, period.last))
+    for dimension, value in (only or {}).items():
         query = query.where(_points.c[dimension] == value)
     return query

@@ -13,6 +13,7 @@ from bot.cli.doctor import doctor_command
 from bot.cli.ingest import ingest_command
 from bot.cli.manifest import manifest_app
 from bot.cli.replay import replay_command
+from bot.cli.retro import retro_command
 from bot.cli.run import run_command
 from bot.cli.sample import sample_command
 from bot.cli.score import score_command
@@ -33,6 +34,7 @@ app.command("detect")(detect_command)
 app.command("score")(score_command)
 app.command("replay")(replay_command)
 app.command("digest")(digest_command)
+app.command("retro")(retro_command)
 app.command("doctor")(doctor_command)
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")

@@ -6,24 +6,24 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.console import commands, notes
 from bot.console.assets import Assets, cached
 from bot.console.dashboards import add_export
 from bot.console.gate import Gate, refuse
 from bot.console.live import Live, mark_text
-from bot.console.shown import API, PrivatePictures, message_json, reply_json
+from bot.console.shown import API, PrivatePictures, chart_in, message_json, reply_json
 from bot.console.surface import NAME, TENANT, ConsoleSurface
 from bot.kernel import Kernel
+from bot.uploads import read_ahead
 from guardrails.authority import roles_of
 from guardrails.policy.people import ROLES, Person
-from handlers.conversation import Actor, Band, Interaction, Kind, Place
+from handlers.conversation import LARGEST_FILE, Actor, Chart, Interaction, Kind, Place
 from storage import console
 
 PAGE = 30
 _MOST = 200
-_BAND: TypeAdapter[Band] = TypeAdapter(Band)
 
 
 class _Asked(BaseModel):
@@ -44,6 +44,9 @@ class _Acted(_Asked):
     inputs: dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=5000)]] = (
         Field(default_factory=dict, max_length=60)
     )
+    files: dict[
+        Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=LARGEST_FILE)]
+    ] = Field(default_factory=dict, max_length=2)
 
 
 class _Typed(_Asked):
@@ -113,6 +116,7 @@ class _Door:
                     "name": policy.workspace.name,
                     "time_zone": policy.workspace.time_zone,
                     "channel": policy.alerts.default,
+                    "council": policy.council is not None,
                 },
                 "personas": [self._persona(p) for p in policy.people],
                 "commands": commands.offered(policy),
@@ -177,20 +181,21 @@ class _Door:
         return _json(commands.words(self._kernel.loaded.policy, billed))
 
     async def chart(self, request: web.Request) -> web.StreamResponse:
-        """GET messages/{id}/charts/{block}: a Band block's picture; ``theme=dark`` for dark."""
+        """GET messages/{id}/charts/{block}: a chart's picture; ``theme=dark`` for dark."""
         kept = await self._kept(request)
         blocks = kept.content.get("blocks", []) if kept else []
         index = int(request.match_info["block"])
-        if index >= len(blocks) or blocks[index].get("kind") != "band":
+        chart = chart_in(blocks[index]) if index < len(blocks) else None
+        if chart is None:
             return refuse(404, "not-found", "There is no chart here.")
-        return await _picture(request, _BAND.validate_python(blocks[index]))
+        return await _picture(request, chart)
 
     async def private_chart(self, request: web.Request) -> web.StreamResponse:
-        """GET charts/{name}: the picture of a Band block in a private answer."""
-        band = self._pictures.get(request.match_info["name"])
-        if band is None:
+        """GET charts/{name}: the picture of a chart in a private answer."""
+        chart = self._pictures.get(request.match_info["name"])
+        if chart is None:
             return refuse(404, "not-found", "This chart is no longer kept; ask again.")
-        return await _picture(request, band)
+        return await _picture(request, chart)
 
     # --- what someone does ------------------------------------------------------------------------
 
@@ -206,8 +211,16 @@ class _Door:
         asked = await _read(request, _Acted)
         if isinstance(asked, web.Response):
             return asked
+        for text in asked.files.values():
+            await read_ahead(text)
         return await self._answer(
-            asked, kind, asked.action, asked.inputs, subject=asked.subject, version=asked.version
+            asked,
+            kind,
+            asked.action,
+            asked.inputs,
+            subject=asked.subject,
+            version=asked.version,
+            files=asked.files,
         )
 
     async def command(self, request: web.Request) -> web.Response:
@@ -256,6 +269,7 @@ class _Door:
         *,
         subject: str = "",
         version: int = 1,
+        files: dict[str, str] | None = None,
     ) -> web.Response:
         person = self._who(asked)
         if isinstance(person, web.Response):
@@ -268,6 +282,7 @@ class _Door:
                 subject=subject,
                 version=version,
                 inputs=inputs,
+                files=files or {},
                 actor=self._actor(person),
                 place=Place(
                     surface=NAME,
@@ -347,10 +362,10 @@ async def _read(request: web.Request, model: type[_T]) -> _T | web.Response:
         return refuse(422, "unreadable", f"The request cannot be read: {where}: {first['msg']}.")
 
 
-async def _picture(request: web.Request, band: Band) -> web.Response:
+async def _picture(request: web.Request, chart: Chart) -> web.Response:
     # Imported here: only a page that shows a chart pays for it.
-    from bot.charts import draw_band
+    from bot.charts import draw
 
     dark = request.query.get("theme") == "dark"
-    content = await asyncio.to_thread(draw_band, band, dark=dark)
+    content = await asyncio.to_thread(draw, chart, dark=dark)
     return cached(request, content, "image/png", "private, no-cache")

@@ -2,39 +2,50 @@
 
 import hashlib
 from collections import OrderedDict
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field, TypeAdapter
+
+from bot.charts import height_of
 from bot.console.notes import author_of
-from handlers.conversation import Band, Message, Private
+from handlers.conversation import Chart, Message, Private
 from handlers.router import AnyReply
 from storage.console import Kept
 
 API = "/console/api"
 KEPT_PICTURES = 200
+CHART: TypeAdapter[Chart] = TypeAdapter(Annotated[Chart, Field(discriminator="kind")])
+_CHARTS = frozenset(("band", "scatter", "waterfall", "multiples"))
 
 
 class PrivatePictures:
-    """The series of charts in private answers, which are stored nowhere; the oldest are forgotten."""
+    """The charts in private answers, which are stored nowhere; the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._bands: OrderedDict[str, Band] = OrderedDict()
+        self._charts: OrderedDict[str, Chart] = OrderedDict()
 
-    def keep(self, band: Band) -> str:
+    def keep(self, chart: Chart) -> str:
         """The name under which the picture can be fetched."""
-        name = hashlib.sha256(band.model_dump_json().encode()).hexdigest()[:32]
-        self._bands[name] = band
-        self._bands.move_to_end(name)
-        while len(self._bands) > KEPT_PICTURES:
-            self._bands.popitem(last=False)
+        name = hashlib.sha256(chart.model_dump_json().encode()).hexdigest()[:32]
+        self._charts[name] = chart
+        self._charts.move_to_end(name)
+        while len(self._charts) > KEPT_PICTURES:
+            self._charts.popitem(last=False)
         return name
 
-    def get(self, name: str) -> Band | None:
-        """The series kept under a name; None when it is forgotten."""
-        return self._bands.get(name)
+    def get(self, name: str) -> Chart | None:
+        """The chart kept under a name; None when it is forgotten."""
+        return self._charts.get(name)
+
+
+def chart_in(block: dict[str, Any]) -> Chart | None:
+    """The chart that a stored block is; None when it is something else."""
+    return CHART.validate_python(block) if block.get("kind") in _CHARTS else None
 
 
 def message_json(kept: Kept) -> dict[str, Any]:
-    """A posted message: ``charts`` has the address of each picture by the index of its block."""
+    """A posted message: ``charts`` has the address of each picture by the index of its block; the address says
+    how high the picture is, so that the page can leave room for it."""
     blocks = kept.content.get("blocks", [])
     return {
         "id": kept.id,
@@ -48,9 +59,9 @@ def message_json(kept: Kept) -> dict[str, Any]:
         "content": kept.content,
         "author": author_of(kept.content),
         "charts": {
-            str(i): f"{API}/messages/{kept.id}/charts/{i}?r={kept.revision}"
+            str(i): f"{API}/messages/{kept.id}/charts/{i}?r={kept.revision}&h={height_of(chart)}"
             for i, block in enumerate(blocks)
-            if block.get("kind") == "band"
+            if (chart := chart_in(block)) is not None
         },
     }
 
@@ -65,7 +76,7 @@ def reply_json(reply: AnyReply, pictures: PrivatePictures) -> dict[str, Any]:
 
 def _private_charts(message: Message, pictures: PrivatePictures) -> dict[str, str]:
     return {
-        str(i): f"{API}/charts/{pictures.keep(block)}?r=1"
+        str(i): f"{API}/charts/{pictures.keep(block)}?r=1&h={height_of(block)}"
         for i, block in enumerate(message.blocks)
-        if isinstance(block, Band)
+        if isinstance(block, Chart)
     }

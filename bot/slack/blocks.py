@@ -68,7 +68,7 @@ def render(
     blocks: int = limits.BLOCKS,
     goes: Goes = "thread",
 ) -> Rendered:
-    """The message as Slack takes it; mentions of unknown accounts and bands without a picture in words.
+    """The message as Slack takes it; mentions of unknown accounts and charts without a picture in words.
 
     ``blocks`` is how many there may be: a home tab takes :data:`bot.slack.limits.HOME_BLOCKS`.
     """

@@ -16,11 +16,12 @@ from bot.incoming import whole_body
 from bot.kernel import Kernel
 from bot.settings import SettingsError
 from bot.slack import forms, guard, installations
+from bot.slack.files import with_files
 from bot.slack.home import Home
 from bot.slack.keeper import Keeper
 from bot.slack.listeners import bolt_app
 from bot.slack.payloads import Asked, read_body
-from bot.slack.private import Private
+from bot.slack.private import Private as Privately
 from bot.slack.surface import SlackSurface
 from bot.slack.workspace import SlackWorkspace
 from bot.surface import DeliveryError
@@ -29,6 +30,7 @@ from handlers.conversation import (
     FieldErrors,
     Form,
     OpenForm,
+    Private,
     Refused,
     spoken,
 )
@@ -73,7 +75,7 @@ class Door:
         self._surface = surface
         self._kernel = kernel
         surface.told = self._tell
-        self._private = Private(surface)
+        self._private = Privately(surface)
         self._home = Home(surface, self._reply)
         self._bolt = bolt_app(surface, self.take, self._gone)
         self._socket: Any = None
@@ -177,6 +179,8 @@ class Door:
                 )
                 return Refused(reason="not-installed", sentence=_NOT_INSTALLED)
             actor = await workspace.people.actor(asked.user, asked.user_name)
+            if asked.uploads:
+                asked = await with_files(workspace.calls, self._surface.settings.api_url, asked)
             reply = await self._kernel.answer(asked.interaction(actor, workspace.tenant))
             if asked.at_home and not isinstance(reply, OpenForm | FieldErrors):
                 self._keep(self._home.show(asked))  # the page shows the outcome
@@ -219,15 +223,16 @@ class Door:
     async def _answer(self, asked: Asked, reply: AnyReply) -> BoltResponse:
         if asked.kind == "submission":
             return await self._after_form(asked, reply)
+        page = isinstance(reply, Private) and bool(reply.page)
         message = spoken(reply)
-        if message is None:
+        if message is None or (page and asked.at_home):  # which is shown on the home tab
             return BoltResponse(status=200, body="")
         if asked.kind == "command" and asked.response_url:
             rendered = await self._private.rendered(asked, message)
             if rendered.rest is None:
                 return _json({"response_type": "ephemeral", **rendered.as_arguments()})
             # Longer than one message: said behind this answer, so that its parts come in order.
-        self._private.later(asked, message)
+        self._private.later(asked, message, replace=page and asked.ephemeral)
         return BoltResponse(status=200, body="")
 
     async def _after_form(self, asked: Asked, reply: AnyReply) -> BoltResponse:

@@ -12,6 +12,7 @@ from bot.slack.mrkdwn import Accounts, escape, in_words, labelled, mrkdwn, text_
 from handlers.conversation import (
     Band,
     Block,
+    Chart,
     Control,
     Controls,
     Divider,
@@ -19,16 +20,19 @@ from handlers.conversation import (
     Facts,
     Heading,
     Items,
+    Multiples,
     Paragraph,
+    Scatter,
     Small,
     Table,
     Text,
+    Waterfall,
 )
 
 log = logging.getLogger(__name__)
 
-#: A band → the id of its uploaded picture.
-Pictures = Mapping[Band, str]
+#: A chart → the id of its uploaded picture.
+Pictures = Mapping[Chart, str]
 Made = list[dict[str, Any]]
 
 _LEAST = 200  # characters below which a text is left for the rest rather than cut
@@ -98,8 +102,8 @@ def _fitted(block: Block, room: Room) -> tuple[Made, Block | None]:
             return _items(block, room)
         case Table():
             return _table(block, room)
-        case Band():
-            return _all_or_nothing(_band(block, room.pictures), block, room)
+        case Band() | Scatter() | Waterfall() | Multiples():
+            return _all_or_nothing(_chart(block, room.pictures), block, room)
         case Divider():
             return _all_or_nothing([{"type": "divider"}], block, room)
         case Controls():
@@ -228,9 +232,9 @@ def _fixed(lines: list[str]) -> dict[str, Any]:
     return section(mrkdwn_text("```" + "\n".join(lines) + "```"))
 
 
-def _band(band: Band, pictures: Pictures) -> Made:
-    words = clip(clean(band.alt).strip() or clean(band.title).strip(), limits.CONTEXT)
-    file = pictures.get(band)
+def _chart(chart: Chart, pictures: Pictures) -> Made:
+    words = clip(clean(chart.alt).strip() or clean(chart.title).strip(), limits.CONTEXT)
+    file = pictures.get(chart)
     if file is not None:
         return [{"type": "image", "slack_file": {"id": file}, "alt_text": words or "A chart"}]
     return [context({"type": "plain_text", "text": words, "emoji": False})] if words else []

@@ -9,7 +9,7 @@ from bot.slack import limits
 from bot.slack.blocks import Rendered
 from bot.slack.controls import option, plain_text
 from bot.slack.mrkdwn import Accounts, text_object
-from handlers.conversation import ChoiceField, DateField, Form, FormField, TextField
+from handlers.conversation import ChoiceField, DateField, FileField, Form, FormField, TextField
 
 _INPUT = "value"  # the action_id of every input; the field's name is its block_id
 
@@ -22,6 +22,10 @@ class Opened:
     thread: str | None = None
 
 
+#: Field → the file that was uploaded into it, as Slack describes it (a file object).
+Uploads = dict[str, dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Submitted:
     """What a ``view_submission`` carries."""
@@ -32,6 +36,7 @@ class Submitted:
     inputs: dict[str, str]
     opened: Opened
     fields: tuple[str, ...]
+    uploads: Uploads
 
 
 class FormTooLongError(ValueError):
@@ -71,9 +76,10 @@ def view(form: Form, opened: Opened, accounts: Accounts | None = None) -> dict[s
     }
 
 
-def home(said: Rendered) -> dict[str, Any]:
-    """A person's own page: the app's home tab, with its buttons."""
-    return {"type": "home", "blocks": said.blocks}
+def home(said: Rendered, page: str = "") -> dict[str, Any]:
+    """A person's own page: the app's home tab, with its buttons; ``page`` comes back with what is done there."""
+    carried = {"private_metadata": page} if 0 < size(page) <= limits.PRIVATE_METADATA else {}
+    return {"type": "home", "blocks": said.blocks} | carried
 
 
 def notice(title: str, said: Rendered) -> dict[str, Any]:
@@ -103,6 +109,7 @@ def submitted(shown: dict[str, Any]) -> Submitted:
         inputs={name: _typed(elements) for name, elements in values.items()},
         opened=Opened(str(carried.get("c") or ""), str(thread) if thread else None),
         fields=tuple(b["block_id"] for b in blocks if b.get("type") == "input"),
+        uploads={n: f for n, elements in values.items() if (f := _uploaded(elements)) is not None},
     )
 
 
@@ -133,6 +140,15 @@ def _typed(elements: dict[str, Any]) -> str:
     return ""
 
 
+def _uploaded(elements: dict[str, Any]) -> dict[str, Any] | None:
+    """The file of an input; None where there is none. Some payloads have its id only."""
+    for element in elements.values():
+        files = element.get("files")
+        if isinstance(files, list) and files:
+            return files[0] if isinstance(files[0], dict) else {"id": str(files[0])}
+    return None
+
+
 def _input(field: FormField) -> dict[str, Any]:
     block: dict[str, Any] = {
         "type": "input",
@@ -157,6 +173,13 @@ def _element(field: FormField) -> dict[str, Any]:
             if field.initial is not None:
                 picker["initial_date"] = field.initial.isoformat()
             return picker
+        case FileField():
+            return {
+                "type": "file_input",
+                "action_id": _INPUT,
+                "filetypes": list(field.endings),
+                "max_files": 1,
+            }
 
 
 def _text(field: TextField) -> dict[str, Any]:

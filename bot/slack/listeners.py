@@ -18,6 +18,7 @@ from bot.slack.payloads import (
     from_command,
     from_home,
     from_mention,
+    from_message_menu,
     from_press,
     from_submission,
     installed,
@@ -104,6 +105,7 @@ def _listen(app: AsyncApp, surface: SlackSurface, take: Take, gone: Gone) -> Non
         return BoltResponse(status=200, body="")  # Slack takes anything else for an outage
 
     app.block_action(_ANY)(heard(from_press))
+    app.message_shortcut(_ANY)(heard(from_message_menu))
     app.view_submission(_ANY)(heard(from_submission))
     app.command(_ANY)(heard(from_command))
     app.event("app_mention")(heard(mentioned))

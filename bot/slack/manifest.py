@@ -7,7 +7,7 @@ Its fields are those of docs.slack.dev/reference/app-manifest, version 2; what i
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.slack.scopes import COMMANDS, EVENTS, HINTS, SCOPES
+from bot.slack.scopes import COMMANDS, EVENTS, HINTS, MESSAGE_MENU, SCOPES
 
 NAME = "Sandrail"
 SHORT = "Keeps AI spend under control without slowing experiments down."
@@ -52,6 +52,7 @@ def manifest(url: str = "", *, socket: bool = False, oauth: bool = False) -> dic
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": NAME, "always_online": True},
+            "shortcuts": [_in_menu(action) for action in MESSAGE_MENU],
             "slash_commands": [_command(name, base) for name in COMMANDS],
         },
         "oauth_config": scopes,
@@ -63,6 +64,11 @@ def manifest(url: str = "", *, socket: bool = False, oauth: bool = False) -> dic
             "token_rotation_enabled": oauth,
         },
     }
+
+
+def _in_menu(action: str) -> dict[str, str]:
+    name, does = MESSAGE_MENU[action]
+    return {"name": name, "type": "message", "callback_id": action, "description": does}
 
 
 def _command(name: str, base: str) -> dict[str, Any]:

@@ -12,11 +12,15 @@ from yarl import URL
 from bot.cutting import clean
 from bot.incoming import part
 from bot.slack.controls import pressed
-from bot.slack.forms import Opened, submitted
+from bot.slack.forms import Opened, Uploads, submitted
 from handlers.conversation import Actor, Interaction, Kind, Place
 
 _MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
 _LINK = re.compile(r"<(?:[a-z]+:[^|>]*)\|([^>]+)>|<([a-z]+:[^>]*)>")
+_NAMED = re.compile(r"<([@#])[A-Z0-9]+(?:\|([^>]*))?>")
+_DOMAIN = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}")
+_CHANNEL = re.compile(r"[A-Z0-9]{2,40}")
+_TS = re.compile(r"\d{1,12}\.\d{1,8}")
 _LONGEST = 3000  # characters of one input
 
 
@@ -37,6 +41,11 @@ class Asked:
     trigger: str = ""
     response_url: str = ""
     fields: tuple[str, ...] = ()
+    uploads: Uploads = field(default_factory=dict)  # what bot.slack.files turns into the next two
+    files: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    ephemeral: bool = False  # done on a message that only this person sees
+    page: str = ""  # what stood below the person's own page when it was used
     installed: str = ""  # the workspace or organisation whose installation this came through
 
     def interaction(self, actor: Actor, tenant: str) -> Interaction:
@@ -48,6 +57,8 @@ class Asked:
             subject=self.subject,
             version=self.version,
             inputs=self.inputs,
+            files=self.files,
+            faults=self.faults,
             actor=actor,
             place=Place(surface="slack", tenant=tenant, channel=self.channel, thread=self.thread),
         )
@@ -61,14 +72,18 @@ class Asked:
         """The same person looking at their own page now.
 
         Each look is a delivery of its own: looking changes nothing, and the page that was stored with an event
-        that Slack sends again would show roles and decisions of then.
+        that Slack sends again would show roles and decisions of then. The inputs say what was there and what was
+        pressed.
         """
+        inputs = {"page": self.page, "pressed": self.name, "subject": self.subject, **self.inputs}
         return Asked(
             kind="home",
             name="home",
             delivery_id=f"home-{secrets.token_hex(16)}",
             user=self.user,
             user_name=self.user_name,
+            inputs=inputs if self.kind == "press" else {"page": self.page},
+            page=self.page,
             installed=self.installed,
         )
 
@@ -123,8 +138,58 @@ def from_press(body: dict[str, Any]) -> Asked:
         thread=str(thread) if thread else None,
         trigger=str(body.get("trigger_id") or ""),
         response_url=str(body.get("response_url") or ""),
+        ephemeral=container.get("is_ephemeral") is True,
+        page=_page(part(body, "view")),
         installed=installed(body),
     )
+
+
+def from_message_menu(body: dict[str, Any]) -> Asked:
+    """A ``message_action`` payload: our entry in a message's own menu; its ``callback_id`` is the action.
+
+    The inputs are the message's words, its id and its address.
+    """
+    user, message, channel = part(body, "user"), part(body, "message"), part(body, "channel")
+    name = _required(body, "callback_id")
+    where = _required(channel, "id")
+    ts = str(message.get("ts") or body.get("message_ts") or "")
+    thread = message.get("thread_ts")
+    return Asked(
+        kind="press",
+        name=clean(name),
+        delivery_id=_delivery("menu", body, name),
+        user=_required(user, "id"),
+        user_name=str(user.get("name") or user.get("username") or ""),
+        inputs={
+            "text": _lines(str(message.get("text") or "")),
+            "message": ts,
+            "link": _permalink(part(body, "team"), where, ts, str(thread or "")),
+        },
+        channel=where,
+        thread=str(thread) if thread else None,
+        trigger=str(body.get("trigger_id") or ""),
+        response_url=str(body.get("response_url") or ""),
+        installed=installed(body),
+    )
+
+
+def _lines(said: str) -> str:
+    """The lines of a message as people read them; a mention of an account is named when Slack says the name."""
+    said = _NAMED.sub(lambda m: f"{m[1]}{m[2]}" if m[2] else f"{m[1]}someone", said[:_LONGEST])
+    return "\n".join(typed(line) for line in said.splitlines())
+
+
+def _permalink(team: dict[str, Any], channel: str, ts: str, thread: str) -> str:
+    """The address of a message, as chat.getPermalink makes it; asking that would take time that a form has not.
+
+    Empty when the payload does not say where the workspace is.
+    """
+    domain = str(team.get("domain") or "")
+    if not _DOMAIN.fullmatch(domain) or not _TS.fullmatch(ts) or not _CHANNEL.fullmatch(channel):
+        return ""
+    there = f"https://{domain}.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+    reply = _TS.fullmatch(thread) and thread != ts
+    return f"{there}?thread_ts={thread}&cid={channel}" if reply else there
 
 
 def from_submission(body: dict[str, Any]) -> Asked:
@@ -147,6 +212,7 @@ def from_submission(body: dict[str, Any]) -> Asked:
         thread=form.opened.thread,
         trigger=str(body.get("trigger_id") or ""),
         fields=form.fields,
+        uploads=form.uploads,
         installed=installed(body),
     )
 
@@ -194,7 +260,13 @@ def from_home(body: dict[str, Any]) -> Asked | None:
     if event.get("tab") != "home":
         return None
     user = _required(event, "user")
-    return Asked("home", "home", "", user, "", installed=installed(body)).look()
+    page = _page(part(event, "view"))  # what was published last
+    return Asked("home", "home", "", user, "", page=page, installed=installed(body)).look()
+
+
+def _page(view: dict[str, Any]) -> str:
+    """What :func:`bot.slack.forms.home` has left in a home tab."""
+    return clean(str(view.get("private_metadata") or "")) if view.get("type") == "home" else ""
 
 
 def installed(body: dict[str, Any]) -> str:

@@ -13,12 +13,12 @@ from collections.abc import Iterable
 
 import aiohttp
 
-from bot.charts import draw_band
+from bot.charts import draw
 from bot.cutting import one_line
 from bot.slack.calls import Calls
 from bot.slack.limits import UPLOAD_ALT
 from bot.surface import DeliveryError
-from handlers.conversation import Band
+from handlers.conversation import Chart
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +37,15 @@ class Pictures:
         self._calls = calls
         self._files: OrderedDict[str, str] = OrderedDict()
 
-    async def of(self, bands: Iterable[Band]) -> dict[Band, str]:
-        """The bands that have a picture, each with its file's id; raises nothing."""
-        found: dict[Band, str] = {}
-        for band in bands:
-            name = hashlib.sha256(band.model_dump_json().encode()).hexdigest()
+    async def of(self, charts: Iterable[Chart]) -> dict[Chart, str]:
+        """The charts that have a picture, each with its file's id; raises nothing."""
+        found: dict[Chart, str] = {}
+        for chart in charts:
+            name = hashlib.sha256(chart.model_dump_json().encode()).hexdigest()
             file = self._files.get(name)
             if file is None:
                 try:
-                    file = await self._upload(band)
+                    file = await self._upload(chart)
                 except (PictureError, DeliveryError) as error:
                     log.warning("a chart is shown in words: %s", error)
                     continue
@@ -55,27 +55,34 @@ class Pictures:
                 self._files[name] = file
                 if len(self._files) > _MOST:
                     self._files.popitem(last=False)
-            found[band] = file
+            found[chart] = file
         return found
 
-    def forget(self, bands: Iterable[Band]) -> None:
-        """Slack refused the pictures of these bands; they are uploaded anew the next time."""
-        for band in bands:
-            self._files.pop(hashlib.sha256(band.model_dump_json().encode()).hexdigest(), None)
+    def has(self, charts: Iterable[Chart]) -> bool:
+        """Whether all of them are uploaded already."""
+        return all(
+            hashlib.sha256(chart.model_dump_json().encode()).hexdigest() in self._files
+            for chart in charts
+        )
 
-    async def _upload(self, band: Band) -> str:
-        picture = await asyncio.to_thread(draw_band, band)
+    def forget(self, charts: Iterable[Chart]) -> None:
+        """Slack refused the pictures of these charts; they are uploaded anew the next time."""
+        for chart in charts:
+            self._files.pop(hashlib.sha256(chart.model_dump_json().encode()).hexdigest(), None)
+
+    async def _upload(self, chart: Chart) -> str:
+        picture = await asyncio.to_thread(draw, chart)
         asked = await self._calls.read(
             "files.getUploadURLExternal",
             filename="chart.png",
             length=len(picture),
-            alt_txt=one_line(band.alt or band.title, UPLOAD_ALT),
+            alt_txt=one_line(chart.alt or chart.title, UPLOAD_ALT),
         )
         file = str(asked["file_id"])
         await self._send(str(asked["upload_url"]), picture)
         await self._calls.write(
             "files.completeUploadExternal",
-            files=[{"id": file, "title": one_line(band.title, 200)}],
+            files=[{"id": file, "title": one_line(chart.title, 200)}],
         )
         for wait in _WAITS:
             seen = (await self._calls.read("files.info", file=file)).get("file") or {}

@@ -56,14 +56,16 @@ class Private:
             pass
         return render(message, goes=goes)
 
-    def later(self, asked: Asked, message: Message) -> None:
-        """Says it behind the answer to Slack; once for the same delivery, however often it comes."""
+    def later(self, asked: Asked, message: Message, *, replace: bool = False) -> None:
+        """Says it behind the answer to Slack; once for the same delivery, however often it comes.
+
+        ``replace``: in the place of the private answer whose button was pressed."""
         if asked.delivery_id in self._said:
             return
         self._said[asked.delivery_id] = None
         if len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
-        task = asyncio.create_task(self._say(asked, message))
+        task = asyncio.create_task(self._say(asked, message, replace))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -71,12 +73,12 @@ class Private:
         """Waits for what is still being said."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _say(self, asked: Asked, message: Message) -> None:
+    async def _say(self, asked: Asked, message: Message, replace: bool) -> None:
         try:
             workspace = self._surface.heard(asked.installed)
             if workspace is None:
                 return
-            said = await self._message(workspace, asked, message, FOLLOWING)
+            said = await self._message(workspace, asked, message, FOLLOWING, replace)
             if not said and asked.trigger and asked.kind != "submission":
                 shown = await self.rendered(asked, message)
                 await workspace.calls.write(
@@ -90,11 +92,16 @@ class Private:
             log.exception("a private answer was not delivered")
 
     async def _message(
-        self, workspace: SlackWorkspace, asked: Asked, message: Message, more: int
+        self,
+        workspace: SlackWorkspace,
+        asked: Asked,
+        message: Message,
+        more: int,
+        replace: bool = False,
     ) -> bool:
         """Says it in a message, and what does not fit in ``more`` others, in order; whether it was said."""
         shown = await self.rendered(asked, message, "next" if more else "nowhere")
-        said = bool(asked.response_url) and await self._respond(workspace, asked, shown)
+        said = bool(asked.response_url) and await self._respond(workspace, asked, shown, replace)
         if not said:
             said = bool(asked.channel) and await self._ephemeral(workspace, asked, shown)
         if not said or not more or shown.rest is None:
@@ -103,13 +110,15 @@ class Private:
             log.error("the rest of a private answer reached nobody")
         return True
 
-    async def _respond(self, workspace: SlackWorkspace, asked: Asked, shown: Rendered) -> bool:
+    async def _respond(
+        self, workspace: SlackWorkspace, asked: Asked, shown: Rendered, replace: bool
+    ) -> bool:
         if not allowed(asked.response_url, self._surface.settings.api_url):
             log.error("a response_url does not lead to Slack; it is not used")
             return False
         body: dict[str, Any] = {
             "response_type": "ephemeral",
-            "replace_original": False,
+            "replace_original": replace,
             **shown.as_arguments(),
         }
         if asked.thread:

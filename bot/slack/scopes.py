@@ -7,7 +7,7 @@ SCOPES: dict[str, str] = {
     "channels:read": "finds a channel that the policy calls by its name",
     "chat:write": "posts and edits alerts",
     "commands": "has the slash commands",
-    "files:read": "waits until an uploaded chart can be shown",
+    "files:read": "waits until an uploaded chart can be shown; reads a policy that somebody gives to a form",
     "files:write": "uploads charts",
     "groups:history": "the same as channels:history in private channels",
     "groups:read": "the same as channels:read for private channels",
@@ -23,11 +23,19 @@ COMMANDS = {
     "/spend": "What experiments cost, how fast, and until when the budget lasts",
     "/sandbox": "Ask for a sandbox, see and close your own",
     "/council": "The weekly experiment council",
+    "/policy": "The rules: show, check and replay them",
 }
 
 #: What Slack shows behind a command while it is typed.
 HINTS = {
-    "/spend": "[name] [last 30d] | mine | alerts | unclaimed | help",
+    "/spend": "[name] [last 30d] | why | top | compare | forecast | unit | mine | help",
     "/sandbox": "request | list | status | extend | close | help",
     "/council": "next | digest | add | help",
+    "/policy": "show | check | replay [90d] | help",
+}
+
+#: What stands in the menu of every message: the action that is pressed → (its name, 24 characters at most; what
+#: it does, 150 at most). An app has five of these at most.
+MESSAGE_MENU = {
+    "council.add": ("Bring to the council", "Puts it on the agenda of the next experiment council"),
 }

@@ -16,7 +16,7 @@ from bot.slack.people import People
 from bot.slack.pictures import Pictures
 from bot.surface import DeliveryError, Sent
 from guardrails.policy.model import Policy
-from handlers.conversation import Band, Message, mentioned
+from handlers.conversation import Chart, Message, mentioned
 from storage.database import Database
 from storage.outbox import Ref
 
@@ -158,8 +158,8 @@ class SlackWorkspace:
     ) -> Rendered:
         """The message with the accounts of those it mentions and its charts as pictures."""
         accounts = await self.people.accounts(mentioned(message))
-        bands = [b for b in message.blocks if isinstance(b, Band)]
-        shown = await self.pictures.of(bands) if pictures else {}
+        charts = [b for b in message.blocks if isinstance(b, Chart)]
+        shown = await self.pictures.of(charts) if pictures else {}
         return render(message, accounts, shown, blocks, goes)
 
     async def pages(self, method: str, what: str, **arguments: Any) -> AsyncIterator[Answer]:
@@ -187,11 +187,11 @@ class SlackWorkspace:
         try:
             answer: Answer = await call(said)
         except SlackRefused as refused:
-            bands = [b for b in message.blocks if isinstance(b, Band)]
+            charts = [b for b in message.blocks if isinstance(b, Chart)]
             if refused.code not in BLOCKS or not any(b["type"] == "image" for b in said.blocks):
                 raise
             log.warning("Slack refused a picture; the chart is shown in words")
-            self.pictures.forget(bands)
+            self.pictures.forget(charts)
             said = await self.render(message, pictures=False)
             answer = await call(said)
         return answer, said.rest

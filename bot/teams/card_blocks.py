@@ -26,16 +26,20 @@ from bot.teams.card_text import (
 from handlers.conversation import (
     Band,
     Block,
+    Chart,
     Fact,
     Facts,
     Heading,
     Items,
+    Multiples,
     Paragraph,
     Plain,
+    Scatter,
     Small,
     Strong,
     Table,
     Text,
+    Waterfall,
     text,
 )
 
@@ -51,7 +55,7 @@ class Context:
     """What the blocks of one card share: who can be mentioned, and the pictures."""
 
     mentions: Mentions
-    pictures: Mapping[Band, str]
+    pictures: Mapping[Chart, str]
 
 
 def normal(block: Block) -> Iterator[Block]:
@@ -143,8 +147,8 @@ def fit(
             return _items(block, room, context)
         case Table():
             return _table(block, room)
-        case Band():
-            return _band(block, room, pictures, context)
+        case Band() | Scatter() | Waterfall() | Multiples():
+            return _chart(block, room, pictures, context)
     return [], []
 
 
@@ -278,11 +282,11 @@ def _cell(words: str, right: bool, look: Mapping[str, Any]) -> Element:
     return {"type": "TableCell", "items": [shown]}
 
 
-def _band(
-    band: Band, room: int, pictures: int, context: Context
+def _chart(
+    chart: Chart, room: int, pictures: int, context: Context
 ) -> tuple[list[Element], list[Block]]:
-    words = clean(band.alt).strip() or clean(band.title).strip()
-    picture = context.pictures.get(band)
+    words = clean(chart.alt).strip() or clean(chart.title).strip()
+    picture = context.pictures.get(chart)
     if picture is None or len(picture) > _PICTURE:
         return _text(Small(text=text(words)), room, context, _SMALL)
     made: Element = {
@@ -293,7 +297,7 @@ def _band(
     }
     left_room = room - (weight(made) - len(picture))
     if left_room < 0 or len(picture) > pictures:
-        return [], [band]
+        return [], [chart]
     if size(words) <= ALT:
         return [made], []
     more, left = _text(Small(text=text(words)), left_room, context, _SMALL)

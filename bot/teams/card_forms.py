@@ -30,8 +30,10 @@ from bot.teams.card_limits import (
 )
 from bot.teams.card_text import Mentions, elements, heading, literal, markdown, split
 from handlers.conversation import (
+    LARGEST_FILE,
     ChoiceField,
     DateField,
+    FileField,
     Form,
     FormField,
     Option,
@@ -48,6 +50,7 @@ _TAKEN = frozenset(
 )
 _PREFIX = "field:"
 _NOTHING = "sandrail.nothing"  # a choice needs a value, and this one means none
+_PASTE = "Paste the whole text of the file: forms in Teams take no files."
 _EXPANDED = 3  # as many choices are shown without being asked for
 _PACKED = 12_000  # characters of a form that is carried to be shown again
 _UNPACKED = 400_000
@@ -64,6 +67,7 @@ class Submitted:
     subject: str
     version: int
     inputs: dict[str, str]
+    files: dict[str, str]
     carried: dict[str, str]
     fields: tuple[str, ...]
     form: Form | None
@@ -91,6 +95,8 @@ def form_card(
         "fields": names,
         "carried": dict(carried or {}),
     }
+    if files := [field.name for field in form.fields if isinstance(field, FileField)]:
+        data["files"] = files
     made: dict[str, Any] = {
         "type": "AdaptiveCard",
         "$schema": SCHEMA,
@@ -145,11 +151,14 @@ def submitted(data: Mapping[str, Any]) -> Submitted:
         raise ValueError("the form names no fields")
     if not isinstance(carried, Mapping):
         raise ValueError("the form carries nothing")
+    files = said.get("files")
+    pasted = {name for name in names if isinstance(files, list) and name in files}
     return Submitted(
         action=action,
         subject=subject,
         version=version_of(said),
-        inputs={name: _typed(data.get(_id(name))) for name in names},
+        inputs={name: _typed(data.get(_id(name))) for name in names if name not in pasted},
+        files={name: _pasted(data.get(_id(name))) for name in names if name in pasted},
         carried={str(key): str(value) for key, value in carried.items()},
         fields=tuple(names),
         form=_unpacked(said.get("shown"), action, subject),
@@ -160,6 +169,13 @@ def _typed(value: Any) -> str:
     if not isinstance(value, str) or value == _NOTHING:
         return ""
     return clean(value.replace("\r\n", "\n")).strip()
+
+
+def _pasted(value: Any) -> str:
+    """The text of a file; its first line keeps its indentation."""
+    if not isinstance(value, str) or not value.strip():
+        return ""
+    return clean(value.replace("\r\n", "\n").replace("\r", "\n"))[: LARGEST_FILE + 1]
 
 
 def _id(name: str) -> str:
@@ -218,6 +234,10 @@ def _field(field: FormField, typed: str | None, wrong: str, share: float) -> lis
         case DateField():
             made["type"] = "Input.Date"
             made |= _date(field, typed)
+        case FileField():
+            # What was pasted is not shown again: it is in the person's editor, and may be larger than a card.
+            made["isMultiline"] = True
+            more = _beneath(_PASTE)
     if field.required:
         made["errorMessage"] = _MISSING[field.kind]
     else:
@@ -232,6 +252,7 @@ _MISSING = {
     "text": "Please fill this in.",
     "choice": "Please choose one.",
     "date": "Please choose a day.",
+    "file": "Please paste the text of the file.",
 }
 
 

@@ -14,8 +14,8 @@ from bot.teams.card_controls import OURS, SCHEMA, VERSION, action, sets, singles
 from bot.teams.card_limits import CARD, CONTROLS, FALLBACK, REFRESHED, SUMMARY, TEXT, weight
 from bot.teams.card_text import Account, Mentions, markdown
 from handlers.conversation import (
-    Band,
     Block,
+    Chart,
     Control,
     Controls,
     Divider,
@@ -54,12 +54,12 @@ class Rendered:
 def card(
     message: Message,
     accounts: Mapping[str, Account] | None = None,
-    pictures: Mapping[Band, str] | None = None,
+    pictures: Mapping[Chart, str] | None = None,
     *,
     refresh: Sequence[str] = (),
     may: Callable[[str], bool] | None = None,
 ) -> Rendered:
-    """The message as a card; people without an account and bands without a picture in words.
+    """The message as a card; people without an account and charts without a picture in words.
 
     ``refresh`` are the MRIs of those who get a view of their own, of whom Teams takes 60. ``may`` keeps only the
     controls whose action's name passes it. ``rest`` is posted as a message of its own.

@@ -24,6 +24,7 @@ _LONGEST = 3000  # characters of one input
 _NAME = 200  # of a handler's name: whatever is forged, the search for the nearest one is quick
 _WHOLE = 4 * _LONGEST  # characters of a message that are read: markup is longer than what it says
 _AT = re.compile(r"<at(?:\s[^<>]{0,100})?>([^<>]{0,200})</at>", re.IGNORECASE)
+_LINE = re.compile(r"(?:<br\s{0,5}/?>|</(?:p|div|h\d|li|blockquote)>)", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]{0,200}>")
 _SPACE = re.compile(r"\s+")
 
@@ -74,6 +75,8 @@ class Heard:
     subject: str = ""
     version: int = 1
     inputs: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
     message_id: str = ""  # the message whose card was used
     form: Submitted | None = None
 
@@ -87,6 +90,8 @@ class Heard:
             subject=self.subject,
             version=self.version,
             inputs=self.inputs,
+            files=self.files,
+            faults=self.faults,
             actor=actor,
             place=Place(surface=NAME, tenant=w.tenant, channel=w.conversation, thread=w.thread),
         )
@@ -163,12 +168,14 @@ def from_dialog(activity: dict[str, Any]) -> Heard:
 def from_extension(activity: dict[str, Any]) -> Heard:
     """A ``composeExtension/fetchTask`` or ``submitAction`` invoke: a command of the message extension.
 
-    The command ids are those of the manifest: a command's words with hyphens.
+    The command ids are those of the manifest: a command's words with hyphens; in a message's own menu an action.
     """
     value = part(activity, "value")
     data = value.get("data")
     if activity.get("name") == "composeExtension/submitAction":
         return _acted(activity, data if isinstance(data, dict) else {}, "extension")
+    if value.get("commandContext") == "message":
+        return _in_menu(activity, value)
     name, _, rest = str(value.get("commandId") or "").replace("-", " ").partition(" ")
     return Heard(
         kind="command",
@@ -178,6 +185,31 @@ def from_extension(activity: dict[str, Any]) -> Heard:
         where=where(activity),
         way="extension",
         inputs={"text": rest[:_LONGEST]},
+    )
+
+
+def _in_menu(activity: dict[str, Any], value: dict[str, Any]) -> Heard:
+    """An entry in a message's own menu: the inputs are the message's words, its id and its address."""
+    message = part(value, "messagePayload")
+    body = part(message, "body")
+    said = str(body.get("content") or "")[:_WHOLE]
+    if body.get("contentType") == "html":
+        said = _LINE.sub("\n", said)
+        lines = [_plain(line) for line in said.split("\n")]
+    else:
+        lines = said.split("\n")
+    return Heard(
+        kind="press",
+        name=_required(value, "commandId")[:_NAME],
+        delivery_id=delivery(activity),
+        sender=sender(activity),
+        where=where(activity),
+        way="extension",
+        inputs={
+            "text": clean("\n".join(lines))[:_LONGEST].strip(),
+            "message": str(message.get("id") or "")[:_NAME],
+            "link": str(message.get("linkToMessage") or "")[:_LONGEST],
+        },
     )
 
 
@@ -210,6 +242,7 @@ def _acted(activity: dict[str, Any], data: dict[str, Any], way: Way) -> Heard:
             subject=form.subject[:_LONGEST],
             version=form.version,
             inputs={k: v[:_LONGEST] for k, v in form.inputs.items()},
+            files=form.files,
             message_id=on,
             form=form,
         )
@@ -273,7 +306,8 @@ def delivery(activity: dict[str, Any]) -> str:
 def _form_delivery(form: Submitted, who: Sender) -> str:
     """The same for the same form with the same values: Teams sends a late submission again under a new id."""
     nonce = form.carried.get("form") or secrets.token_hex(16)
-    return _digest([nonce, who.mri, form.action, form.subject, sorted(form.inputs.items())])
+    said = sorted({**form.inputs, **form.files}.items())
+    return _digest([nonce, who.mri, form.action, form.subject, said])
 
 
 def _digest(told: list[Any]) -> str:

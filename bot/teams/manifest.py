@@ -30,24 +30,28 @@ MENU = (
     "spend budgets",
     "spend overrun",
     "spend alerts",
-    "spend unclaimed",
+    "dashboard",
     "sandbox request",
-    "sandbox list",
     "council next",
+    "policy show",
     "help",
 )
-#: What the message extension offers beside ``ask``, also after a slash: ten at most with it.
+#: What the message extension offers beside ``ask``, also after a slash: ten at most with it and with those of
+#: :data:`MESSAGE_MENU`.
 ACTIONS = (
     "sandbox request",
     "sandbox list",
+    "dashboard",
     "spend",
     "spend mine",
     "spend budgets",
     "spend overrun",
     "spend alerts",
-    "spend unclaimed",
-    "help",
 )
+#: What stands in the menu of every message: the action that is pressed → (its name, what it does).
+MESSAGE_MENU = {
+    "council.add": ("Bring to the council", "Puts it on the agenda of the next experiment council"),
+}
 ASK = "ask"
 
 _SHORT = "Keeps AI spend under control without slowing experiments down."
@@ -104,12 +108,19 @@ def manifest(
                 "botId": bot,
                 "scopes": ["team", "personal"],
                 "isNotificationOnly": False,
-                "supportsFiles": False,
+                "supportsFiles": True,  # a policy to be replayed, in the personal chat
                 "commandLists": [_list("team"), _list("personal")],
             }
         ],
         "composeExtensions": [
-            {"botId": bot, "commands": [_ask(), *(_action(n) for n in ACTIONS)]},
+            {
+                "botId": bot,
+                "commands": [
+                    _ask(),
+                    *(_action(n) for n in ACTIONS),
+                    *(_in_menu(action) for action in MESSAGE_MENU),
+                ],
+            },
         ],
         "permissions": ["identity", "messageTeamMembers"],
         "validDomains": [],
@@ -164,6 +175,19 @@ def _extension(name: str, description: str) -> dict[str, Any]:
         "description": description,
         "context": ["compose"],
         "triggers": ["slash"],
+        "fetchTask": True,
+    }
+
+
+def _in_menu(action: str) -> dict[str, Any]:
+    """An entry in a message's own menu; it opens a dialog."""
+    title, does = MESSAGE_MENU[action]
+    return {
+        "id": action,
+        "type": "action",
+        "title": title,
+        "description": does,
+        "context": ["message"],
         "fetchTask": True,
     }
 

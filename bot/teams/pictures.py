@@ -10,23 +10,23 @@ import logging
 from functools import lru_cache
 from io import BytesIO
 
-from bot.charts import draw_band
-from handlers.conversation import Band
+from bot.charts import draw
+from handlers.conversation import Chart
 
 log = logging.getLogger(__name__)
 
-_MOST = 18 * 1024  # bytes of the PNG; a third more as base64
+MOST = 18 * 1024  # bytes of the PNG; a third more as base64
 _WIDEST = 1024
 
 
 @lru_cache(maxsize=64)
-def picture(band: Band) -> str | None:
-    """The chart as a data URI of a PNG, None when it cannot be drawn or made small enough.
+def picture(chart: Chart, most: int = MOST) -> str | None:
+    """The chart as a data URI of a PNG of at most ``most`` bytes, None when it cannot be drawn or made so small.
 
     Blocks for about a tenth of a second: call it in a thread.
     """
     try:
-        drawn = _small(draw_band(band))
+        drawn = _small(draw(chart), most)
     except Exception:
         log.exception("a chart is shown in words")
         return None
@@ -36,7 +36,7 @@ def picture(band: Band) -> str | None:
     return "data:image/png;base64," + base64.b64encode(drawn).decode()
 
 
-def _small(png: bytes) -> bytes | None:
+def _small(png: bytes, most: int) -> bytes | None:
     """The picture with as many colours as its size allows, smaller when even few are too many."""
     # Imported here: it comes with matplotlib, which is loaded only when a chart is drawn.
     from PIL import Image
@@ -52,6 +52,6 @@ def _small(png: bytes) -> bytes | None:
         # Not the usual median cut: it gives the few red dots of the anomalies away.
         few = sized.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(out, "PNG", optimize=True)
-        if len(out.getvalue()) <= _MOST:
+        if len(out.getvalue()) <= most:
             return out.getvalue()
     return None

@@ -3,20 +3,23 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.kernel import Kernel
 from bot.surface import DeliveryError, Revoked, TryLater
+from bot.teams.card_limits import CARD, TEXT
 from bot.teams.cards import card
 from bot.teams.heard import NAME, Heard
+from bot.teams.pictures import MOST, picture
 from bot.teams.surface import TeamsSurface, message_activity
-from handlers.conversation import Message, said
+from handlers.conversation import Chart, Message, said
 
 log = logging.getLogger(__name__)
 
 TRIES = 4  # of a private answer that Teams throttles
+_HEAD = 100  # bytes of a picture's element beside its data
 LONGEST = 4  # messages that one answer may become
 PRIVATELY = "I have answered you in our personal chat."
 NO_CHAT = (
@@ -33,11 +36,19 @@ class Shown:
     summary: str
 
 
-def shown(message: Message | None) -> list[Shown]:
-    """A message as cards, as many as it takes."""
+async def drawn(message: Message) -> list[Shown]:
+    """A message as cards with its charts as pictures, which are as small as one card needs them."""
+    charts = [b for b in message.blocks if isinstance(b, Chart)]
+    most = min(MOST, (CARD - TEXT) * 3 // 4 // max(len(charts), 1) - _HEAD)
+    made = {c: await asyncio.to_thread(picture, c, most) for c in charts}
+    return shown(message, {c: p for c, p in made.items() if p is not None})
+
+
+def shown(message: Message | None, pictures: Mapping[Chart, str] | None = None) -> list[Shown]:
+    """A message as cards, as many as it takes; charts without a picture in words."""
     made: list[Shown] = []
     while message is not None and len(made) < LONGEST:
-        rendered = card(message)
+        rendered = card(message, None, pictures)
         made.append(Shown(rendered.card, rendered.summary))
         message = rendered.rest
     if message is not None:

@@ -29,7 +29,7 @@ from bot.teams.login import Login
 from bot.teams.people import People
 from bot.teams.pictures import picture
 from handlers.conversation import (
-    Band,
+    Chart,
     Controls,
     Message,
     Place,
@@ -167,11 +167,11 @@ class TeamsSurface:
         """
         accounts = await self.people.accounts(mentioned(message))
         pictures = {}
-        for band in message.blocks:
-            if isinstance(band, Band):
-                drawn = await asyncio.to_thread(picture, band)
+        for chart in message.blocks:
+            if isinstance(chart, Chart):
+                drawn = await asyncio.to_thread(picture, chart)
                 if drawn is not None:
-                    pictures[band] = drawn
+                    pictures[chart] = drawn
         refresh = await self.people.who_may(_actions(message))
         return card(message, accounts, pictures, refresh=refresh, may=may)
 

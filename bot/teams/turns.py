@@ -13,6 +13,7 @@ from bot.teams import answers
 from bot.teams.adapter import Reply
 from bot.teams.card_controls import Opener, opener_card
 from bot.teams.card_forms import form_card
+from bot.teams.files import with_file
 from bot.teams.heard import (
     COMMAND,
     NAME,
@@ -26,8 +27,9 @@ from bot.teams.heard import (
     sender,
     where,
 )
-from bot.teams.private import PRIVATELY, Private, Shown, shown
+from bot.teams.private import PRIVATELY, Private, Shown, drawn, shown
 from bot.teams.surface import TeamsSurface
+from bot.uploads import read_ahead
 from guardrails.authority import may
 from handlers.conversation import (
     Actor,
@@ -91,7 +93,7 @@ class Turns:
                 await self._surface.conversations.seen(body)
                 heard = from_message(body)
                 if heard is not None:
-                    await self._spoken(heard)
+                    await self._spoken(await with_file(self._surface, heard, body))
             case "invoke":
                 return await self._invoke(body)
             case "conversationUpdate" | "installationUpdate":
@@ -164,6 +166,8 @@ class Turns:
     async def _reply(self, heard: Heard) -> tuple[Actor, AnyReply]:
         actor = await self._surface.people.actor(heard.sender, heard.where)
         try:
+            for pasted in heard.files.values():
+                await read_ahead(pasted)
             return actor, await self._kernel.answer(heard.interaction(actor))
         except Exception:
             reference = secrets.token_hex(4)
@@ -243,8 +247,10 @@ class Turns:
                 return answers.shown(_again(heard, reply, in_dialog=False))
             case Done() | PrivateReply() if heard.form is not None:
                 return await self._after_form(heard, actor, told)
+            case PrivateReply(message=message, page=page) if page and heard.where.personal:
+                return await self._in_its_place(heard, message)
             case PrivateReply(message=message) if len(message.blocks) > 1:
-                self._privately(heard, shown(message))
+                self._privately(heard, await drawn(message))
                 return answers.told(PRIVATELY)
             case Done() if told is None:
                 return await self._news(heard, actor) or answers.told("Done.")
@@ -262,6 +268,16 @@ class Turns:
             self._keep(self._private.replace(heard, last))
         self._privately(heard, rest)
         return answers.shown(last.card)
+
+    async def _in_its_place(self, heard: Heard, message: Message) -> Reply:
+        """A page stands where its button was pressed; one that needs several cards is said anew below."""
+        first, *rest = await drawn(message)
+        if rest:
+            self._privately(heard, [first, *rest])
+            return answers.told(PRIVATELY)
+        if heard.message_id:
+            self._keep(self._private.replace(heard, first))
+        return answers.shown(first.card)
 
     def _in_dialog(self, heard: Heard, reply: AnyReply) -> Reply:
         match reply:
@@ -296,7 +312,7 @@ class Turns:
         if message is None:
             message = said("Done.") if heard.kind == "command" else None
         if message is not None:
-            await self._private.say(heard, shown(message))
+            await self._private.say(heard, await drawn(message))
 
     async def _greet(self, body: dict[str, Any]) -> None:
         """The first word in a personal chat: what the bot is for and what can be typed."""

@@ -22,13 +22,20 @@ Days = tuple[tuple[date, Decimal, Decimal, Decimal], ...]
 
 
 def burn(
-    history: Spent, period_first: date, period_last: date, limit: Decimal | None, today: date
+    history: Spent,
+    period_first: date,
+    period_last: date,
+    limit: Decimal | None,
+    today: date,
+    *,
+    interval: bool = True,
 ) -> Burn:
     """The burn of the period ``period_first`` to ``period_last`` (both included), as known on ``today``.
 
     Days from ``today`` on are never looked at. Days of the period after the last one of ``history`` are
     days to come. A period of which every day is known has its spend as forecast, lower and upper.
-    ``limit`` in the money of ``history``; None: no runway. Forecasts work on shares of the largest
+    ``limit`` in the money of ``history``; None: no runway. ``interval=False`` leaves out the interval, which takes
+    most of the time: lower and upper are then the forecast. Forecasts work on shares of the largest
     day, so money in any unit gives the same burn. Raises ValueError when the period ends before it begins.
     """
     if period_last < period_first:
@@ -50,7 +57,9 @@ def burn(
         steps = (period_last - last).days
         by_day: Days = ()
         if steps > 0:
-            ahead, lower, upper = _to_come(values, known.first, last + DAY, course, steps, skipped)
+            ahead, lower, upper = _to_come(
+                values, known.first, last + DAY, course, steps, skipped, interval=interval
+            )
             first_to_come = last + (skipped + 1) * DAY
             by_day = tuple(
                 (first_to_come + i * DAY, spent + money(a), spent + money(low), spent + money(high))
@@ -86,7 +95,14 @@ def burn(
 
 
 def _to_come(
-    values: Vector, first: date, begin: date, course: Course, steps: int, skipped: int
+    values: Vector,
+    first: date,
+    begin: date,
+    course: Course,
+    steps: int,
+    skipped: int,
+    *,
+    interval: bool,
 ) -> tuple[list[float], list[float], list[float]]:
     """Cumulative course of the period's days to come, lower and upper; ``skipped`` days are before it.
 
@@ -94,7 +110,7 @@ def _to_come(
     which is the widest that the rest can be.
     """
     ahead = np.cumsum(course.ahead(begin, steps)[skipped:])
-    half = spread(values, first, course, steps)[skipped:]
+    half = spread(values, first, course, steps)[skipped:] if interval else np.zeros(steps - skipped)
     mine = np.arange(1, steps - skipped + 1)
     half = np.maximum.accumulate(half * np.sqrt(mine / (mine + skipped)))
     lower, upper = ahead - half, ahead + half

@@ -21,6 +21,7 @@ from guardrails.policy.maturity import Maturity
 from guardrails.policy.mlflow import Mlflow
 from guardrails.policy.people import Members, Permission, Person, Role, Team
 from guardrails.policy.redlines import Redlines
+from guardrails.policy.retrospective import Retrospective
 from guardrails.policy.sandboxes import Sandboxes
 from guardrails.policy.timing import Sample, Schedule, WorkingHours
 from guardrails.policy.zones import Country, TimeZone
@@ -92,6 +93,7 @@ class Policy(Section):
     redlines: Redlines = Redlines()
     maturity: Maturity = Maturity()
     council: Council | None = None
+    retrospective: Retrospective | None = None
     schedule: Schedule = Schedule()
     sample: Sample | None = None
     runbooks: Folder = Field(
@@ -151,6 +153,9 @@ class Policy(Section):
             yield ("sandboxes", *keys), sentence
         if self.council is not None:
             yield from self._channel(("council", "channel"), self.council.channel, channels)
+        if self.retrospective is not None:
+            channel = self.retrospective.channel
+            yield from self._channel(("retrospective", "channel"), channel, channels)
         for keys, sentence in self.redlines.wrong():
             yield ("redlines", *keys), sentence
         for keys, sentence in wrong_gates(self.gates):

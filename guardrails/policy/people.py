@@ -40,6 +40,7 @@ Permission = Literal[
     "redline.keep",
     "redline.resume",
     "shadow.claim",
+    "policy.replay",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
@@ -73,6 +74,7 @@ DEFAULT_PERMISSIONS: dict[Permission, tuple[Role, ...]] = {
     "redline.keep": ROLES,
     "redline.resume": ROLES,
     "shadow.claim": _DOERS,
+    "policy.replay": ("finops",),
 }
 
 

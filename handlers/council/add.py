@@ -21,7 +21,7 @@ from handlers.conversation import (
     said,
     text,
 )
-from handlers.council.agenda import agenda, item_id
+from handlers.council.agenda import about, agenda, item_id
 from handlers.council.frame import Frame, closes_at, frame_of, key_of, rules_of, set_up
 from handlers.council.message import digest_of
 from handlers.overruns.placing import calendar
@@ -29,6 +29,7 @@ from handlers.refusals import AlreadyDecided, NotFound, Unreadable
 from handlers.router import command
 from handlers.turn import Turn
 from storage import council, sandboxes
+from storage.sandboxes import SandboxRow
 
 LONGEST = 300  # characters of a topic
 SHOWN = 20
@@ -39,7 +40,7 @@ SHOWN = 20
 def show_next(turn: Turn, it: Interaction) -> Private:
     """Day, time, channel, and what is on the agenda so far."""
     _no_words(it, "next")
-    frame = _next(turn)
+    frame = next_frame(turn)
     rules = frame.rules
     title = f"The next council is {frame.week}"
     asked = agenda(frame)
@@ -55,13 +56,16 @@ def show_next(turn: Turn, it: Interaction) -> Private:
         ),
     ]
     if asked:
-        lines = [text(Strong(text=i.title), f" {i.why}".rstrip()) for i in asked[:SHOWN]]
+        lines = [
+            (*text(Strong(text=i.title), f" {i.why}".rstrip()), *about(i)) for i in asked[:SHOWN]
+        ]
         if len(asked) > SHOWN:
             lines.append(text(f"and {len(asked) - SHOWN} more"))
         blocks.append(Items(title="On the agenda so far", items=tuple(lines)))
     else:
         blocks.append(Paragraph(text=text("Nothing is on the agenda so far.")))
-    blocks.append(Small(text=text("Add something: ", Code(text="/council add TEXT"))))
+    more = "Add something: ", Code(text="/council add TEXT"), ", or in the menu of any message."
+    blocks.append(Small(text=text(*more)))
     return Private(
         message=Message(summary=f"{title}, {words.day(frame.turn.today)}", blocks=tuple(blocks))
     )
@@ -103,24 +107,51 @@ def add(turn: Turn, it: Interaction) -> Private:
         raise Unreadable("Say what the council should decide: /council add TEXT.")
     if len(words_typed) > LONGEST:
         raise Unreadable(f"Say it in {LONGEST} characters at most; the rest belongs in the thread.")
-    frame = _next(turn)
-    week, person = str(frame.week), it.actor.person.strip().lower()
     box = sandboxes.named(turn.connection, words_typed)
-    kind, subject, owner = "topic", secrets.token_urlsafe(9), person
     if box is not None:
-        kind, subject, owner = "sandbox", box.id, box.owner
-    elif any(
-        r.title.casefold() == words_typed.casefold() for r in council.items(turn.connection, week)
-    ):
+        return Private(message=said(put_sandbox(turn, it, box)))
+    return Private(message=said(put_on_agenda(turn, it, words_typed)))
+
+
+def put_on_agenda(
+    turn: Turn, it: Interaction, topic: str, *, why: str = "", owner: str = "", about: str = ""
+) -> str:
+    """Puts a topic on the next council's agenda and says so. ``about`` is the address of the message that it comes
+    from: a message is on a week's agenda once. Raises AlreadyDecided, NotFound."""
+    frame = next_frame(turn)
+    there = council.items(turn.connection, str(frame.week))
+    if any(r.title.casefold() == topic.casefold() for r in there):
         raise AlreadyDecided("This is on the agenda already.")
+    me = it.actor.person.strip().lower()
+    subject = about or secrets.token_urlsafe(9)
+    return _put(turn, it, frame, "topic", subject, topic, why, owner or me)
+
+
+def put_sandbox(turn: Turn, it: Interaction, box: SandboxRow, why: str = "") -> str:
+    """Puts a sandbox on the next council's agenda and says so. Raises AlreadyDecided, NotFound."""
+    frame = next_frame(turn)
+    return _put(turn, it, frame, "sandbox", box.id, box.name, why, box.owner)
+
+
+def _put(
+    turn: Turn,
+    it: Interaction,
+    frame: Frame,
+    kind: str,
+    subject: str,
+    title: str,
+    why: str,
+    owner: str,
+) -> str:
+    week, person = str(frame.week), it.actor.person.strip().lower()
     added = council.add_item(
         turn.connection,
         id=item_id(week, kind, subject),
         week=week,
         kind=kind,
         subject=subject,
-        title=box.name if box is not None else words_typed,
-        why="",
+        title=title,
+        why=why,
         owner=owner,
         asked_by=person,
         asked_name=it.actor.name,
@@ -128,9 +159,8 @@ def add(turn: Turn, it: Interaction) -> Private:
     )
     if not added:
         raise AlreadyDecided("This is on the agenda already.")
-    turn.audit(person, "council.added", key_of(week), words_typed, kind=kind, thing=subject)
-    when = words.day(frame.turn.today)
-    return Private(message=said(f"It is on the agenda of the council on {when} ({week})."))
+    turn.audit(person, "council.added", key_of(week), title, kind=kind, thing=subject)
+    return f"It is on the agenda of the council on {words.day(frame.turn.today)} ({week})."
 
 
 @command("council help", permission="read", does="shows what /council can do")
@@ -146,7 +176,7 @@ def _no_words(it: Interaction, name: str) -> None:
         )
 
 
-def _next(turn: Turn) -> Frame:
+def next_frame(turn: Turn) -> Frame:
     """The council that comes next. Raises NotFound when the policy has none."""
     if set_up(turn.policy) is None:
         raise NotFound(

@@ -4,16 +4,21 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from guardrails.alerts import words
 from guardrails.budgets import Standing
 from guardrails.money import Money
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import standing
+from handlers.conversation import Link, Text, text
 from handlers.council.frame import Frame
 from handlers.sandboxes import money as sandbox_money
 from storage import council, council_week, redlines, sandboxes
 from storage.council import ItemRow
+
+#: How the address of a message on the local console begins; elsewhere it is a web address.
+HERE = "#/channel/"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,19 @@ class Item:
 def item_id(week: str, kind: str, subject: str) -> str:
     """The id of what is asked about one thing in one week: the same however often it is looked for."""
     return hashlib.sha256(f"{week} {kind} {subject}".encode()).hexdigest()[:16]
+
+
+def about(item: Item) -> Text:
+    """The link to the message that a topic comes from, with where it leads; nothing for what has none."""
+    if item.kind != "topic":
+        return ()
+    if item.subject.startswith(HERE):
+        return text(" ", Link(text="the message", url=item.subject))
+    if not item.subject.startswith("https://"):
+        return ()
+    # It came through somebody's client, so it says where it leads.
+    host = urlsplit(item.subject).hostname or ""
+    return text(" ", Link(text=f"the message on {host}", url=item.subject))
 
 
 def item_of(row: ItemRow) -> Item:

@@ -26,13 +26,14 @@ from handlers.conversation import (
     text,
 )
 from handlers.council import costs, happened
-from handlers.council.agenda import Item, agenda
+from handlers.council.agenda import Item, about, agenda
 from handlers.council.frame import Frame, Part, closes_at, key_of, rules_of
 from handlers.council.happened import WORDS
 from handlers.council.voices import votes_of
 from handlers.turn import Turn
 from storage import sandboxes
 
+_HEADING = 140  # characters
 _LABELS = {"continue": "Continue", "scale": "Scale", "kill": "Kill", "defer": "Defer"}
 _KILL = {
     "sandbox": "It is halted when you may halt it; its data stays. Continue?",
@@ -142,20 +143,24 @@ def item_message(
     """What is asked with its buttons, what people say, and what stands or was decided."""
     title = f"Decide: {item.title}" if item.state != "decided" else f"Decided: {item.title}"
     blocks: list[Block] = [Heading(text=title)]
+    if len(title) > _HEADING:  # a surface would cut it
+        head, _, rest = title.partition(": ")
+        blocks = [Heading(text=head), Paragraph(text=text(Strong(text=rest)))]
     if item.why:
-        blocks.append(Paragraph(text=text(f"{item.why.rstrip('.')}.")))
+        ends = "" if item.why.endswith((".", "?", "!")) else "."
+        blocks.append(Paragraph(text=text(f"{item.why}{ends}")))
     who: list[str | Span] = []
     if item.asked_name:
         who.append(f"Added by {item.asked_name}.")
     if item.owner and item.owner != item.asked_by:
         who += [" Owner: " if who else "Owner: ", mention_of(turn.policy, item.owner), "."]
+    link = about(item)
+    if link:
+        who += [" From" if who else "From", *link, "."]
     if who:
         blocks.append(Small(text=text(*who)))
     if votes:
-        lines = tuple(
-            text(Strong(text=v.name), f" {v.said}s" if v.said == "object" else f" {v.said}")
-            for v in votes
-        )
+        lines = tuple(text(Strong(text=v.name), f": {v.said}") for v in votes)
         blocks.append(Items(title="Who said what", items=lines))
     blocks.append(Paragraph(text=_state(turn, item, now, until)))
     if item.state != "decided":

@@ -75,4 +75,4 @@ def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
         f"complete days to {words.day(days.whole.last)}, "
         f"against the {words.days(days.before.days)} before"
     )
-    return [*tables, made_of("/spend NAME last 30d", note=note)]
+    return [*tables, made_of("/spend unit", "/spend NAME last 30d", note=note)]

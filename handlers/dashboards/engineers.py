@@ -23,7 +23,7 @@ from handlers.conversation import (
     Table,
     text,
 )
-from handlers.dashboards.costs import first_price, price_said, prices
+from handlers.dashboards.charts import PANELS, open_on, spend_multiples
 from handlers.dashboards.parts import (
     SHOWN,
     UNALLOCATED,
@@ -34,10 +34,10 @@ from handlers.dashboards.parts import (
     made_of,
     money,
     parts_table,
-    spend_band,
     weeks,
     whole_of,
 )
+from handlers.dashboards.quality import cost_against_quality
 from handlers.turn import Turn
 from storage import anomalies, dashboards, sandboxes, spend
 
@@ -70,9 +70,17 @@ def engineers(turn: Turn, actor: Actor) -> Message:
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Experiment", whole, trends, ("Week on week",), (_trend(by_day, days),)),
-        made_of(command, "/spend NAME last 30d", note=growing_line(days)),
-        *spend_band(f"Spend of {whose}", by_day, days, currency),
-        *_quality(turn, days, sums),
+        made_of(
+            command, "/spend top experiments last 30d", "/spend why NAME", note=growing_line(days)
+        ),
+        *spend_multiples(
+            f"Spend of {whose} by experiment",
+            found,
+            whole_of(sums, currency, PANELS),
+            days,
+            open_on(turn, "experiment"),
+        ),
+        *cost_against_quality(turn, days, sums),
         *_queue(turn, team),
         *_runway(turn, team),
     ]
@@ -90,61 +98,6 @@ def _trend(amounts: Mapping[date, Decimal], days: Days) -> str:
     if days.whole is None:
         return "–"
     return change(*weeks(amounts, days.whole.last))
-
-
-def _quality(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> list[Block]:
-    """What a unit costs (or the whole, where none is counted) and how good it is, against the days before."""
-    watch = turn.policy.watch
-    if days.whole is None or days.before is None or not (watch.units or watch.quality):
-        return []
-    names = [n for n, _ in sorted(sums.items(), key=lambda item: (-item[1], item[0])) if n]
-    both = (days.whole, days.before)
-    now, before = (prices(turn, p, "experiment") for p in both)
-    spent, earlier = (
-        dashboards.spend_by(turn.connection, turn.policy, p, "experiment") for p in both
-    )
-    good, was = (dashboards.means_by(turn.connection, watch.quality, p, "experiment") for p in both)
-    nothing, rows = Decimal(0), []
-    for name in names:
-        unit = first_price(watch.units, now, name)
-        score = next((m for m in watch.quality if (m, name) in good), None)
-        if unit is None and score is None:
-            continue
-        value, better = "–", ""
-        if unit is not None:
-            key = (unit.metric, name)
-            cost = price_said(turn, unit, now[key])
-            dearer = change(now[key], before.get(key, nothing))
-        else:
-            whole = spent.get((name,), nothing)
-            cost = f"{money(whole, turn.policy.workspace.currency)} in all"
-            dearer = change(whole, earlier.get((name,), nothing))
-        if score is not None:
-            value = f"{good[score, name]:.3f} {score}"
-            better = change(good[score, name], was.get((score, name), 0.0))
-        rows.append((name, cost, value, _moved(dearer, better)))
-    if not rows:
-        return []
-    header = ("Experiment", "Cost", "Quality", "Change")
-    return [
-        Heading(text="Cost against quality"),
-        Table(header=header, rows=tuple(rows[:SHOWN]), align="lrrl"),
-        made_of(
-            "/spend NAME last 30d",
-            note=f"complete days to {words.day(days.whole.last)}, "
-            f"against the {words.days(days.before.days)} before",
-        ),
-    ]
-
-
-def _moved(cost: str, quality: str) -> str:
-    """``cost +12 %, quality −1 %``; ``none`` when neither has changed."""
-    if cost == "no change" and quality in ("no change", ""):
-        return "none"
-    told = [f"cost {cost}"] if cost != "no change" else []
-    if quality and quality != "no change":
-        told.append(f"quality {quality}")
-    return ", ".join(told)
 
 
 def _queue(turn: Turn, team: str) -> list[Block]:

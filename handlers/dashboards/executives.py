@@ -1,14 +1,18 @@
 """The executives' dashboard: how much of AI spend explores, how fast experiments move, what output costs."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 
 from guardrails.alerts import words
+from guardrails.contributions import largest, parts_of
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
-from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, text
+from guardrails.unit_economics import exactly
+from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Table, text
+from handlers.dashboards.charts import series_band
 from handlers.dashboards.costs import per
 from handlers.dashboards.parts import (
     WEEK,
@@ -20,7 +24,6 @@ from handlers.dashboards.parts import (
     made_of,
     money,
     parts_table,
-    series_band,
     share,
     times_of,
     unit_price,
@@ -30,6 +33,7 @@ from storage import dashboards
 
 #: The stages of research and development.
 EXPLORES = ("exploration", "pilot")
+IDLE = 3
 _STAGES = (*EXPLORES, "scaled", "production")
 _DAY = timedelta(days=1)
 #: Units are of whatever the policy counts; their cost is that of what serves them.
@@ -64,7 +68,7 @@ def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Messa
         Heading(text=title),
         parts_table("Stage", whole, cells, ("Of AI",), (share(ai_spend, ai_spend),)),
         made_of(
-            "/spend last 30d",
+            "/spend top stages last 30d",
             "/spend unclaimed last 30d",
             note="; ".join(
                 filter(
@@ -115,7 +119,7 @@ def _course(research: dict[date, Decimal], every: dict[date, Decimal], days: Day
         f"{words.day(days.whole.last)}; it was {words.percent(known[0])} in the week to "
         f"{words.day(first)}."
     )
-    title = "Share of research and development, mean of seven days"
+    title = "Research and development, by week"
     return [series_band(title, alt, "share of AI spend", shown, values)]
 
 
@@ -157,10 +161,11 @@ def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
         return []
     facts = []
     hours = dashboards.gpu_hours(turn.connection, busy, days.whole)
-    if hours is not None:
-        billed, used = hours
-        idle = max(billed - used, Decimal(0))
-        facts.append(("Idle GPUs", f"{share(idle, billed)} of {billed:,.0f} GPU hours"))
+    idle = {name: max(billed - used, Decimal(0)) for name, (billed, used) in hours.items()}
+    if hours:
+        billed = sum((b for b, _ in hours.values()), Decimal(0))
+        part = share(sum(idle.values(), Decimal(0)), billed)
+        facts.append(("Idle GPUs", f"{part} of {billed:,.0f} GPU hours"))
     currency = turn.policy.workspace.currency
     now, before = (_all_prices(turn, period) for period in (days.whole, days.before))
     for unit in turn.policy.watch.units:
@@ -175,12 +180,31 @@ def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
     return [
         Heading(text="Infrastructure efficiency"),
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
+        *_idle(idle, hours),
         made_of(
-            "/spend dashboard engineer",
-            "/spend dashboard product",
+            "/spend unit",
+            "/spend NAME last 30d",
             note=f"complete days to {words.day(days.whole.last)}",
         ),
     ]
+
+
+def _idle(idle: Mapping[str, Decimal], hours: Mapping[str, tuple[Decimal, Decimal]]) -> list[Block]:
+    """The experiments with the most idle GPU hours; the rows add up to the last."""
+    if not any(idle.values()):
+        return []
+    every = list(largest(parts_of({}, idle), IDLE))
+    amounts = exactly([p.now for p in every], sum(idle.values(), Decimal(0)), Decimal(1))
+    named = {p.name for p in every}
+    rest = sum((b for n, (b, _) in hours.items() if n not in named), Decimal(0))
+    rows = []
+    for part, amount in zip(every, amounts, strict=True):
+        billed = hours[part.name][0] if part.name in hours else rest
+        rows.append((part.name, f"{amount:,.0f}", share(part.now, billed)))
+    total = sum((b for b, _ in hours.values()), Decimal(0))
+    rows.append(("All", f"{sum(amounts):,.0f}", share(sum(idle.values(), Decimal(0)), total)))
+    header = ("Experiment", "Idle hours", "Share")
+    return [Table(header=header, rows=tuple(rows), align="lrr")]
 
 
 def _all_prices(turn: Turn, period: Period) -> dict[str, Decimal]:

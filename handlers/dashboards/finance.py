@@ -1,6 +1,7 @@
 """The finance dashboard: segments, spend against revenue and margin, runway of budgets, accruals."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,11 +11,13 @@ from guardrails.burn import Spent, burn
 from guardrails.periods import Period
 from handlers.budgets.standing import HISTORY, standings
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, Table, text
+from handlers.dashboards.charts import spend_band, spend_multiples, spend_waterfall
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.engineers import runway_table
 from handlers.dashboards.parts import (
     UNALLOCATED,
     Days,
+    Whole,
     change,
     days_of,
     growing_line,
@@ -22,7 +25,6 @@ from handlers.dashboards.parts import (
     money,
     parts_table,
     share,
-    spend_band,
     whole_of,
 )
 from handlers.turn import Turn
@@ -53,8 +55,14 @@ def finance(turn: Turn, _actor: Actor, revenue: str = "revenue") -> Message:
         *_left_out(without),
         parts_table("Segment", whole, *_segments(turn, sums, earned)),
         *_caution(sums, earned),
-        made_of("/spend last 30d", "/spend unclaimed last 30d", note=growing_line(days)),
-        *spend_band("Spend of the company", by_day, days, currency),
+        made_of(
+            "/spend top segments last 30d", "/spend unclaimed last 30d", note=growing_line(days)
+        ),
+        *(
+            _course(turn, days, by_day, revenue)
+            or spend_band("Spend of the company", by_day, days, currency)
+        ),
+        *_what_changed(turn, days),
         *price_tables(turn, days, "segment"),
         *_accruals(turn, days),
         *_budgets(turn),
@@ -114,9 +122,44 @@ def _caution(sums: dict[str, Decimal], earned: dict[str, Decimal]) -> list[Block
     return [Small(text=text(said))]
 
 
+def _what_changed(turn: Turn, days: Days) -> list[Block]:
+    if days.whole is None or days.before is None:
+        return []
+    before, now = (
+        {
+            team: amount
+            for (team,), amount in dashboards.spend_by(
+                turn.connection, turn.policy, period, "team"
+            ).items()
+        }
+        for period in (days.before, days.whole)
+    )
+    chart = spend_waterfall(before, now, days, turn.policy.workspace.currency)
+    if not chart:
+        return []
+    note = f"{words.days(days.whole.days)} that are complete, and as many before"
+    return [*chart, made_of("/spend why last 30d", "/spend top teams last 30d", note=note)]
+
+
 def _earned(turn: Turn, period: Period, metric: str) -> Decimal:
     found, _ = dashboards.earned_by(turn.connection, turn.policy, metric, period, "segment")
     return sum(found.values(), Decimal(0))
+
+
+def _course(turn: Turn, days: Days, spent: Mapping[date, Decimal], metric: str) -> list[Block]:
+    """Revenue and spend by day on one scale; nothing while no revenue is known."""
+    if days.whole is None:
+        return []
+    earned = dashboards.earned_by_day(turn.connection, turn.policy, metric, days.whole)
+    got = sum(earned.values(), Decimal(0))
+    if got <= 0:
+        return []
+    whole = Whole((("Revenue", got), ("Spend", Decimal(0))), turn.policy.workspace.currency)
+    both = {
+        **{("Revenue", day): amount for day, amount in earned.items()},
+        **{("Spend", day): amount for day, amount in spent.items()},
+    }
+    return spend_multiples("Spend against revenue", both, whole, days)
 
 
 def _left_out(units: tuple[str, ...]) -> list[Block]:

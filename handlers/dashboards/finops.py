@@ -7,6 +7,7 @@ from decimal import Decimal
 from guardrails.alerts import words
 from guardrails.periods import Period
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, Table, text
+from handlers.dashboards.charts import series_band
 from handlers.dashboards.parts import (
     SHOWN,
     Days,
@@ -16,7 +17,6 @@ from handlers.dashboards.parts import (
     made_of,
     money,
     parts_table,
-    series_band,
     share,
     times_of,
 )
@@ -51,7 +51,7 @@ def finops(turn: Turn, _actor: Actor) -> Message:
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Allocated", whole),
-        made_of("/spend last 30d", "/spend unclaimed last 30d", note=growing_line(days)),
+        made_of("/spend top teams last 30d", "/spend unclaimed last 30d", note=growing_line(days)),
         *_course(open_, every, days),
         *_shadow(turn, days.all),
         *_maturity(turn),
@@ -135,6 +135,7 @@ def _health(turn: Turn, days: Days) -> list[Block]:
         made_of(
             "/spend budgets",
             "/spend alerts",
+            "/policy show",
             note=f"since {words.day(days.all.first)}",
         ),
     ]

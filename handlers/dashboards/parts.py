@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency
 
 from guardrails.alerts import words
+from guardrails.contributions import shown_to
 from guardrails.money import Money
 from guardrails.periods import Period
+from guardrails.unit_economics import exactly
 from handlers.budgets.standing import last_day
-from handlers.conversation import Band, Block, Code, Small, Span, Table, text
+from handlers.conversation import Code, Small, Span, Table, text
 from handlers.turn import Turn
 
 DAYS = 30
@@ -71,8 +73,8 @@ class Whole:
 
     def said(self) -> tuple[str, ...]:
         """The parts as they are shown, and the total last: what is shown adds up, too."""
-        step = _step(self.total, self.currency)
-        shown = apportioned([amount for _, amount in self.parts], step)
+        step = shown_to(self.total, self.currency)
+        shown = exactly([amount for _, amount in self.parts], self.total, step)
         return tuple(_said(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
 
 
@@ -90,25 +92,6 @@ def whole_of(
     if "" in sums:
         parts.append((nothing, sums[""]))
     return Whole(tuple(parts), currency)
-
-
-def apportioned(amounts: Sequence[Decimal], step: Decimal) -> list[Decimal]:
-    """Amounts rounded to ``step`` so that they add up to their rounded sum (largest remainders, as seats are
-    given in a parliament); none is off by a step or more."""
-    floors = [(a / step).to_integral_value(ROUND_FLOOR) for a in amounts]
-    total = (sum(amounts, Decimal(0)) / step).to_integral_value(ROUND_HALF_EVEN)
-    left = int(total - sum(floors, Decimal(0)))
-    nearest = sorted(range(len(floors)), key=lambda i: (floors[i] - amounts[i] / step, i))
-    for i in nearest[:left]:
-        floors[i] += 1
-    return [f * step for f in floors]
-
-
-def _step(total: Decimal, currency: str) -> Decimal:
-    """Whole units from 100 on, as Money is said; cents below."""
-    if abs(total) >= 100:
-        return Decimal(1)
-    return Decimal(1).scaleb(-get_currency_precision(currency))
 
 
 def _said(amount: Decimal, currency: str, step: Decimal) -> str:
@@ -187,50 +170,6 @@ def made_of(*commands: str, note: str = "") -> Small:
     for i, command in enumerate(commands):
         parts += [*([" · "] if i else []), Code(text=command)]
     return Small(text=text(*parts, *([f" · {note}"] if note else [])))
-
-
-def spend_band(
-    title: str, amounts: Mapping[date, Decimal], days: Days, currency: str
-) -> list[Block]:
-    """Spend by day as a chart whose words say the finding; nothing while no day is known."""
-    if not any(amounts.values()) or days.whole is None:
-        return []
-    now, before = weeks(amounts, days.whole.last)
-    known = {d: a for d, a in amounts.items() if d <= days.whole.last}
-    most = max(known, key=lambda d: (known[d], d)) if known else days.whole.last
-    alt = (
-        f"{title}: {money(now / WEEK, currency)} a day in the week to {words.day(days.whole.last)}, "
-        f"{change(now, before)} against the week before; most on {words.day(most)}, "
-        f"{money(known.get(most, Decimal(0)), currency)}."
-    )
-    every = [days.all.first + n * _DAY for n in range(days.all.days)]
-    values = [float(amounts.get(d, Decimal(0))) for d in every]
-    growing = set(days.growing)
-    return [series_band(title, alt, currency, every, values, [d in growing for d in every])]
-
-
-def series_band(
-    title: str,
-    alt: str,
-    unit: str,
-    days: Sequence[date],
-    values: Sequence[float | None],
-    incomplete: Sequence[bool] = (),
-) -> Band:
-    """A plain series by day."""
-    none = (None,) * len(days)
-    return Band(
-        title=title,
-        alt=alt,
-        unit=unit,
-        days=tuple(days),
-        observed=tuple(values),
-        expected=none,
-        lower=none,
-        upper=none,
-        anomalous=(False,) * len(days),
-        incomplete=tuple(incomplete) or (False,) * len(days),
-    )
 
 
 def growing_line(days: Days) -> str:

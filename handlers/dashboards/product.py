@@ -10,9 +10,10 @@ from guardrails.burn import Burn, Spent, burn
 from guardrails.periods import Period
 from handlers.budgets.standing import HISTORY, last_day
 from handlers.conversation import Actor, Band, Block, Heading, Message
+from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.parts import (
-    UNALLOCATED,
+    Days,
     Whole,
     days_of,
     growing_line,
@@ -77,12 +78,23 @@ def product(turn: Turn, _actor: Actor) -> Message:
     blocks: list[Block] = [
         Heading(text=title),
         table,
-        made_of("/spend NAME this month", "/spend this month", note=growing_line(days)),
+        made_of("/spend forecast NAME", "/spend top features this month", note=growing_line(days)),
         *([] if ahead is None else _chart(ahead, currency)),
+        *_by_day(turn, days, currency),
         *price_tables(turn, days, "feature"),
         *scaling(turn, days),
     ]
     return Message(summary=title, blocks=tuple(blocks))
+
+
+def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:
+    """The features that spend most beside each other, on complete days."""
+    found = dashboards.spend_by(turn.connection, turn.policy, days.all, "feature", "day")
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for (name, _), amount in found.items():
+        sums[name] += amount
+    whole = whole_of(sums, currency, PANELS)
+    return spend_multiples("Spend by feature", found, whole, days, open_on(turn, "feature"))
 
 
 def month_of(day: date) -> Period:
@@ -99,13 +111,11 @@ def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
         return None
     known = min(known, month.last)
     history = Period(min(month.first, known - HISTORY), known)
-    named = {name for name, _ in whole.parts}
-    rest = next((n for n in named if n.endswith(" smaller ones")), "")
-    parts: dict[str, Series] = {name: defaultdict(Decimal) for name in named}
+    parts: dict[str, Series] = {name: defaultdict(Decimal) for name, _ in whole.parts}
     every: Series = defaultdict(Decimal)
     found = dashboards.spend_by(turn.connection, turn.policy, history, "feature", "day")
     for (name, day), amount in found.items():
-        part = name if name in named else (rest if name else UNALLOCATED)
+        part = part_of(name, whole)
         every[day] += amount
         if part in parts:  # else it spent earlier, but not in this month
             parts[part][day] += amount
@@ -161,5 +171,6 @@ def _chart(ahead: Ahead, currency: str) -> list[Block]:
             upper=(*bridge, *(float(m + up) for _, m, _, up in course)),
             anomalous=(False,) * count,
             incomplete=(False,) * count,
+            ahead=True,
         )
     ]

@@ -41,7 +41,12 @@ def scaling(turn: Turn, days: Days) -> list[Block]:
         for at in project(found, cost, units, len(mine), TIMES):
             ends = [money(end + one.rest, currency) for end in (at.cost, at.lower, at.upper)]
             rows.append(
-                (one.name, f"{at.times} × {one.metric}", ends[0], f"{ends[1]} to {ends[2]}")
+                (
+                    one.name,
+                    f"{at.times} × {one.metric.replace('_', ' ')}",
+                    ends[0],
+                    f"{ends[1]} to {ends[2]}",
+                )
             )
         slopes.append(f"{found.slope:.2f} % in {one.name}")
         if len(slopes) == FEATURES:
@@ -57,7 +62,9 @@ def scaling(turn: Turn, days: Days) -> list[Block]:
         Heading(text=f"At more usage: what {words.days(days.whole.days)} would cost"),
         Table(header=header, rows=tuple(rows), align="llrr"),
         Small(text=text(said)),
-        made_of("/spend NAME last 30d", note="growth beyond what was seen is a guess"),
+        made_of(
+            "/spend unit", "/spend NAME last 30d", note="growth beyond what was seen is a guess"
+        ),
     ]
 
 

@@ -76,6 +76,7 @@ def show(turn: Turn, actor: Actor, name: str) -> Message:
     permission="spend.read",
     does="your role's dashboard, or another's",
     usage="[engineer, product, finance, executive or finops]",
+    example="/spend dashboard finance",
 )
 def show_dashboard(turn: Turn, it: Interaction) -> Private:
     """The dashboard of the role that was typed, else of the roles of now."""

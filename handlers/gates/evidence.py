@@ -67,7 +67,7 @@ def read_evidence(turn: Turn, row: SandboxRow, gate: Gate) -> Shown:
         for s in gates.signs(turn.connection, row.id, gate.name)
         if still_counts(turn.policy, row, s)
     ]
-    readings = [_reading(turn, row, e, through, since) for e in gate.evidence]
+    readings = [reading(turn, row, e, through, since) for e in gate.evidence]
     return Shown(judge(gate, readings, [s.role for s in signs]), signs, since, through)
 
 
@@ -83,9 +83,10 @@ def _through(turn: Turn) -> date | None:
     return None if day is None else gates.known_through(turn.connection, turn.policy, day)
 
 
-def _reading(
+def reading(
     turn: Turn, row: SandboxRow, e: Evidence, through: date | None, since: date | None
 ) -> Reading:
+    """One piece of evidence of the days up to ``through``, in a stage that began on ``since``."""
     if e.role is not None:
         return Reading(None)
     delay = max(b.complete_after_days for b in turn.policy.bills)

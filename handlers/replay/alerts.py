@@ -1,23 +1,31 @@
-"""Alerts of a policy on stored history: the daily round's own code, day by day, on a copy of the bills."""
+"""Alerts of a policy on stored history: the daily round's own code, day by day, on a copy of what was told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import Connection
+
+from guardrails.detection.collapse import collapse
+from guardrails.detection.find import find
 from guardrails.detection.found import Found
 from guardrails.replay import Alert
 from handlers.alerts.publish import publish
-from handlers.find_anomalies import find_anomalies
+from handlers.replay.rounds import DAY, Rounds, begin_of
 from handlers.turn import Turn
 from storage import history
 from storage.anomalies import AnomalyRow
 from storage.database import Database
+from storage.history_series import Mornings
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy
 
 Progress = Callable[[str, float], None]
 _HOUR = time(12)  # rounds of other hours see the same days
+#: What findings depend on, and what else their alerts do.
+_FINDINGS = ("detection", "watch", "workspace", "bills")
+_ALERTS = (*_FINDINGS, "alerts", "teams")
 
 
 def alerts_of(rows: list[AnomalyRow], loaded: LoadedPolicy, first: date, last: date) -> list[Alert]:
@@ -50,62 +58,83 @@ def replay_alerts(
     last: date,
     progress: Progress,
 ) -> tuple[list[Alert], list[Alert]]:
-    """What each policy would have posted from ``first`` to ``last``. Raises MissingRateError."""
+    """What each policy would have posted from ``first`` to ``last``; once for both where they agree on all that
+    alerts depend on. Raises MissingRateError."""
+    if first > last:
+        return [], []
+    sides = policies[:1] if _alike(policies, _ALERTS) else policies
     with TemporaryDirectory(prefix="sandrail-replay-") as folder:
-        copies = [Database(f"sqlite:///{Path(folder) / name}.db") for name in ("now", "new")]
+        copies = [Database(f"sqlite:///{Path(folder) / str(n)}.db") for n in range(len(sides))]
         try:
-            return _run(database, copies, policies, first, last, progress)
+            found = _run(database, copies, sides, first, last, progress)
         finally:
             for copy in copies:
                 copy.close()
+    return found[0], found[-1]
 
 
 def _run(
     database: Database,
     copies: list[Database],
-    policies: tuple[LoadedPolicy, LoadedPolicy],
+    policies: tuple[LoadedPolicy, ...],
     first: date,
     last: date,
     progress: Progress,
-) -> tuple[list[Alert], list[Alert]]:
-    zone = policies[0].policy.workspace.zone
-    begin = datetime.combine(first, time(), zone).astimezone(UTC)
+) -> list[list[Alert]]:
+    begin = begin_of(policies[0].policy, first)
     with database.read() as source:
-        periods = history.periods_of(source)
+        rounds = Rounds(first, last, history.newest_day(source) or first)
         for copy in copies:
             upgrade(copy)
             with copy.write() as target:
-                history.copy_bills(source, target)
                 history.copy_told(source, target, begin)
                 history.copy_feedback(source, target, datetime(1970, 1, 1, tzinfo=UTC), begin)
-        days = (last - first).days + 1
-        for n in range(days):
-            day = first + timedelta(days=n)
-            since = datetime.combine(day, time(), zone).astimezone(UTC)
-            until = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-            shared: list[Found] | None = None
-            for copy, loaded in zip(copies, policies, strict=True):
+        readings = [_Reading(source, policies[0], rounds)]
+        if not _alike(policies, _FINDINGS):
+            readings.append(_Reading(source, policies[-1], rounds))
+        for n, day in enumerate(rounds.days, 1):
+            found = [reading.found(day) for reading in readings]
+            for side, (copy, loaded) in enumerate(zip(copies, policies, strict=True)):
+                zone = loaded.policy.workspace.zone
                 now = datetime.combine(day, _HOUR, zone).astimezone(UTC)
-                late = {b.name: b.complete_after_days for b in loaded.policy.bills}
+                since, until = (begin_of(loaded.policy, d) for d in (day, day + DAY))
                 with copy.write() as target:
-                    history.grow_to(target, periods, day, late)
-                    if shared is None or not _detect_alike(policies):
-                        shared = find_anomalies(target, loaded.policy, day)
-                    publish(Turn(target, loaded, now, lambda channel: ()), shared)
+                    mine = found[min(side, len(found) - 1)]
+                    publish(Turn(target, loaded, now, lambda channel: ()), mine)
                     history.copy_feedback(source, target, since, until)
-            progress("Replaying alerts", (n + 1) / days)
+            progress("Replaying alerts", n / len(rounds.days))
     results = []
     for copy, loaded in zip(copies, policies, strict=True):
         with copy.read() as target:
             results.append(alerts_of(list(history.told(target)), loaded, first, last))
-    return results[0], results[1]
+    return results
 
 
-def _detect_alike(policies: tuple[LoadedPolicy, LoadedPolicy]) -> bool:
-    a, b = (p.policy for p in policies)
-    return (a.detection, a.watch, a.workspace, a.bills) == (
-        b.detection,
-        b.watch,
-        b.workspace,
-        b.bills,
-    )
+class _Reading:
+    """The findings of each day by one policy: those of handlers.find_anomalies, without what drives them."""
+
+    def __init__(self, source: Connection, loaded: LoadedPolicy, rounds: Rounds) -> None:
+        self._policy = loaded.policy
+        self._rounds = rounds
+        self._periods = history.periods_of(source)
+        self._late = {b.name: b.complete_after_days for b in loaded.policy.bills}
+        self._mornings = Mornings(source, loaded.policy, rounds.first, rounds.last)
+
+    def found(self, day: date) -> list[Found]:
+        settings = self._policy.detection
+        since = day - timedelta(days=settings.history_days)
+        seen = self._rounds.seen(day)
+        complete: Mapping[str, date] = history.complete_then(self._periods, day, self._late)
+        return collapse(
+            [
+                one
+                for matrix in self._mornings.series(day, seen, complete)
+                for one in find(matrix, settings, day)
+                if one.last_on >= since
+            ]
+        )
+
+
+def _alike(policies: tuple[LoadedPolicy, ...], sections: tuple[str, ...]) -> bool:
+    a, b = policies[0].policy, policies[-1].policy
+    return all(getattr(a, name) == getattr(b, name) for name in sections)

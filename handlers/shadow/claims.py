@@ -33,6 +33,7 @@ SHOWN = 12
     permission="spend.read",
     does="AI spend that people have claimed, or called no AI",
     usage="[words]",
+    example="/spend claims sales",
 )
 def show_claims(turn: Turn, it: Interaction) -> Private:
     """The claims that count, the newest first; with words those that have all of them."""

@@ -46,3 +46,15 @@ def test_mistakes_and_wrong_usage(folder: Path) -> None:
     assert wrong.exit_code == 1
     assert "finop" in wrong.output
     assert run("replay", "app.yaml", "--since", "soon").exit_code == 2
+
+
+def test_a_changed_policy_is_said_in_words_and_as_data(folder: Path) -> None:
+    assert run("ingest").exit_code == 0
+    more = "budgets: [{name: all, scope: {team: search}, limit: 1}]\n"
+    (folder / "new.yaml").write_text(POLICY + more)
+    done = run("replay", "new.yaml", "--since", "4w")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("What the changed policy would have done")
+    report = json.loads(run("replay", "new.yaml", "--since", "4w", "--json").stdout)
+    assert report["not_replayed"] == []
+    assert {"nudges", "overruns", "zones", "redlines", "gates", "sums_before"} <= set(report)

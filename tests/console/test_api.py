@@ -1,11 +1,15 @@
 """The console's HTTP: what a page may ask, what it gets, and who may not."""
 
+import struct
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import insert
 
+from bot.charts import draw
 from bot.console.gate import TOKEN_HEADER
+from handlers.conversation import Message, Multiples, Panel, Point, Scatter, Step, Waterfall
 from storage.tables.spend import CostRollup
 from tests.console import answers, said
 from tests.console.client import ENGINEER, EXECUTIVE, Client, asked, words
@@ -185,6 +189,34 @@ async def test_charts_are_pictures_in_both_colours_with_their_etag(client: Clien
         assert (again.status, await again.read()) == (304, b"")
     for path in ("/messages/1/charts/0", "/messages/1/charts/99", "/messages/9/charts/4"):
         assert (await client.get(path))[0] == 404, path
+
+
+async def test_every_kind_of_chart_is_a_picture_as_high_as_its_address_says(client: Client) -> None:
+    charts = (
+        Scatter(
+            title="Cost against quality", alt="words", x_label="Cost", x_unit="USD",
+            y_label="Quality", y_unit="ndcg", points=(Point(name="ranker", x=1.0, y=0.5),),
+        ),
+        Waterfall(
+            title="What changed", alt="words", unit="USD",
+            start=Step(name="before", amount=Decimal("1.10")),
+            steps=(Step(name="search", amount=Decimal("-0.20")),),
+            end=Step(name="now", amount=Decimal("0.90")),
+        ),
+        Multiples(
+            title="Spend", alt="words", unit="USD", days=(date(2026, 11, 1),),
+            panels=(Panel(name="ranker", note="$1", values=(1.0,)),),
+        ),
+    )  # fmt: skip
+    await client.desk.post("finops", "a1", Message(summary="charts", blocks=charts))
+    found = (await client.messages())[0]["charts"]
+    assert list(found) == ["0", "1", "2"]
+    for chart, address in zip(charts, found.values(), strict=True):
+        async with client.http.get(f"{client.desk.url}{address}&theme=dark") as got:
+            picture = await got.read()
+        width, height = struct.unpack(">II", picture[16:24])
+        assert (width, f"h={height}") == (880, address.rpartition("&")[2])
+        assert picture == draw(chart, dark=True)
 
 
 # --- what someone does ----------------------------------------------------------------------------

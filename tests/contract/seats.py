@@ -35,6 +35,10 @@ class Seat(Protocol):
         """Presses in the first reply under the channel's first message that has such a control."""
         ...
 
+    async def menu(self, who: str, channel: str, entry: str) -> None:
+        """Chooses the bot's entry in the menu of the channel's first message."""
+        ...
+
     async def fields(self) -> list[str]:
         """The names of the open form's fields."""
         ...
@@ -49,6 +53,11 @@ class Seat(Protocol):
 
     async def told(self) -> str:
         """What was last said privately."""
+        ...
+
+    async def own_chat(self, who: str) -> list[str]:
+        """What each message of the bot in the person's own chat says; on the console, which has none, those of the
+        default channel."""
         ...
 
 
@@ -107,6 +116,16 @@ class ConsoleSeat:
             inputs=inputs,
         )
 
+    async def menu(self, who: str, channel: str, entry: str) -> None:
+        message = (await self.client.messages(channel))[0]
+        inputs = {
+            "text": message["content"]["summary"],
+            "message": str(message["id"]),
+            "link": f"#/channel/{channel}/{message['id']}",
+        }
+        action = {"Bring to the council": "council.add"}[entry]  # as static/actions.js has it
+        await self._act("/press", who, channel=channel, action=action, inputs=inputs)
+
     async def fields(self) -> list[str]:
         assert self.reply["kind"] == "form", self.reply
         self.form = self.reply["form"]
@@ -114,6 +133,9 @@ class ConsoleSeat:
 
     async def submit(self, who: str, **values: str) -> dict[str, str]:
         form = self.form
+        files = {
+            f["name"]: values.pop(f["name"], "") for f in form["fields"] if f["kind"] == "file"
+        }
         await self._act(
             "/submission",
             who,
@@ -121,6 +143,7 @@ class ConsoleSeat:
             subject=form["subject"],
             version=form["version"],
             inputs=values,
+            files=files,
         )
         return dict(self.reply.get("errors", {}))
 
@@ -129,6 +152,9 @@ class ConsoleSeat:
 
     async def told(self) -> str:
         return json.dumps(self.reply)
+
+    async def own_chat(self, who: str) -> list[str]:
+        return await self.roots(self.kernel.loaded.policy.alerts.default)
 
 
 class SlackSeat:
@@ -186,11 +212,22 @@ class SlackSeat:
         assert sent.status == 200
         await self._after()
 
+    async def menu(self, who: str, channel: str, entry: str) -> None:
+        place = self.kernel.loaded.policy.channels[channel].slack
+        assert place is not None
+        sent = await self.hands.menu(self.users[who], place, self._root(channel), entry)
+        assert sent.status == 200
+        await self._after()
+
     async def fields(self) -> list[str]:
         self.view = self.slack.views[-1]
         return [b["block_id"] for b in self.view["blocks"] if b["type"] == "input"]
 
     async def submit(self, who: str, **values: str) -> dict[str, str]:
+        for block in self.view["blocks"]:
+            name = block.get("block_id", "")
+            if block.get("element", {}).get("type") == "file_input" and name in values:
+                values[name] = self.hands.upload(self.users[who], values[name].encode())
         sent = await self.hands.submit(self.users[who], self.view, **values)
         assert sent.status == 200
         await self._after()
@@ -204,6 +241,10 @@ class SlackSeat:
 
     async def told(self) -> str:
         return json.dumps(self.slack.ephemerals[-1])
+
+    async def own_chat(self, who: str) -> list[str]:
+        chat = self.slack.channels.get(f"D{self.users[who][1:]}")
+        return [json.dumps([m["text"], m["blocks"]]) for m in chat.messages] if chat else []
 
 
 class TeamsSeat:
@@ -247,6 +288,10 @@ class TeamsSeat:
             choice = actions(action["card"])[0]["title"]  # the button asks once more
         await self._after(await hands.press(user, there, message, label, choice or None))
 
+    async def menu(self, who: str, channel: str, entry: str) -> None:
+        user, there = self.house.users[who], self.house.channel(channel)
+        await self._after(await self.house.hands.menu(user, entry, there, self._root(channel)))
+
     async def fields(self) -> list[str]:
         self.form = self.last
         return [one["id"] for one in inputs(self.form.card())]
@@ -274,6 +319,10 @@ class TeamsSeat:
 
     async def told(self) -> str:
         return self.last.told() or " ".join(self.heard)
+
+    async def own_chat(self, who: str) -> list[str]:
+        there = self.house.fake.messages(self.house.fake.personal_chat(self.house.users[who]))
+        return [read(m) for m in there if m["from"] == self.house.fake.bot_id]
 
 
 def read(message: dict[str, Any]) -> str:

@@ -130,7 +130,10 @@ def _actions(block: dict[str, Any]) -> Iterator[str]:
     if len(names) != len(set(names)):
         yield "action_id must be unique in its block"
     for element in elements:
-        yield from _element(element)
+        if element.get("type") == "file_input":
+            yield "a file_input stands in an input block of a modal only"
+        else:
+            yield from _element(element)
 
 
 def _image(block: dict[str, Any]) -> Iterator[str]:
@@ -158,6 +161,9 @@ def _input(block: dict[str, Any]) -> Iterator[str]:
 
 def _element(element: dict[str, Any]) -> Iterator[str]:
     kind = element.get("type")
+    if kind == "file_input":
+        yield from _file_input(element)
+        return
     if kind not in _INTERACTIVE:
         yield f"unsupported element {kind}"
         return
@@ -183,6 +189,16 @@ def _element(element: dict[str, Any]) -> Iterator[str]:
             yield "max_length is 1 to 3000"
         if size(element.get("initial_value", "")) > most:
             yield "initial_value is longer than max_length"
+
+
+def _file_input(element: dict[str, Any]) -> Iterator[str]:
+    yield from _id(element, "action_id")
+    most = element.get("max_files", 10)
+    if not isinstance(most, int) or not 1 <= most <= 10:
+        yield "max_files is 1 to 10"
+    kinds = element.get("filetypes", [])
+    if not all(isinstance(k, str) and re.fullmatch(r"[a-z0-9]+", k) for k in kinds):
+        yield "filetypes are extensions without a dot"
 
 
 def _select(element: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from bot.slack.manifest import manifest
 from tests.fakes.block_kit import problems, view_problems
+from tests.fakes.slack_methods import uploaded_file
 from tests.fakes.slack_server import FakeSlack
 from tests.fakes.slack_state import State
 
@@ -184,6 +186,42 @@ class Hands:
             "actions": [action],
         }
 
+    async def press_private(
+        self, user: str, answer: dict[str, Any], label: str, choice: str | None = None
+    ) -> Sent:
+        """Presses the button, or chooses in the menu, with that label in an answer that only this person sees."""
+        payload = self.press_payload(user, answer["channel"], {"ts": "0", **answer}, label, choice)
+        payload["container"]["is_ephemeral"] = True
+        del payload["message"]  # Slack keeps no ephemeral message
+        return await self.send_payload(payload)
+
+    async def menu(self, user: str, channel: str, message: dict[str, Any], name: str) -> Sent:
+        """Chooses the app's entry of that name in a message's own menu."""
+        return await self.send_payload(self.menu_payload(user, channel, message, name))
+
+    def menu_payload(
+        self, user: str, channel: str, message: dict[str, Any], name: str
+    ) -> dict[str, Any]:
+        """The ``message_action`` payload: the bot need not be in the channel."""
+        entries = manifest(socket=True)["features"]["shortcuts"]
+        entry = next(e for e in entries if e["name"] == name)
+        assert entry["type"] == "message", "a global shortcut stands in no message's menu"
+        return {
+            "type": "message_action",
+            "token": "legacy",
+            "action_ts": self.home.ts(),
+            "team": {"id": self.home.team, "domain": "sandrail"},
+            "user": self._user(user),
+            "channel": {"id": channel, "name": self.home.channels[channel].name},
+            "is_enterprise_install": self.home.org,
+            "enterprise": self._enterprise(),
+            "callback_id": entry["callback_id"],
+            "trigger_id": self.home.trigger(),
+            "response_url": self.slack.response_url(user, channel),
+            "message_ts": message["ts"],
+            "message": {k: v for k, v in message.items() if k != "metadata"},
+        }
+
     async def open_home(self, user: str, tab: str = "home", event_id: str = "Ev0HOME") -> Sent:
         """Opens the app in the sidebar, on one of its tabs."""
         event = {
@@ -192,6 +230,7 @@ class Hands:
             "channel": "D0SANDRAIL",
             "tab": tab,
             "event_ts": self.home.ts(),
+            **({"view": self.home.homes[user]} if user in self.home.homes else {}),
         }
         body = self.event_body(event, event_id)
         return await self.send(json.dumps(body).encode(), "application/json")
@@ -228,6 +267,15 @@ class Hands:
             assert view_problems(answer["view"]) == []
         return sent
 
+    def upload(self, user: str, content: bytes, name: str = "app.yaml") -> str:
+        """Chooses a file for a field; its id is the field's value."""
+        return self.home.add_file(user, name, content)
+
+    def described(self, file_id: str) -> dict[str, Any]:
+        """The file object that a submission carries."""
+        found = json.dumps(uploaded_file(self.home, file_id)).replace("{base}", self.slack.base)
+        return dict(json.loads(found))
+
     def submission_payload(self, user: str, view: dict[str, Any], **values: str) -> dict[str, Any]:
         """The ``view_submission`` payload of a form."""
         state: dict[str, dict[str, Any]] = {}
@@ -235,7 +283,11 @@ class Hands:
             if block["type"] != "input":
                 continue
             element = block["element"]
-            typed = _typed(element, values.get(block["block_id"]))
+            value = values.get(block["block_id"])
+            if element["type"] == "file_input":
+                typed = {"files": [self.described(value)] if value else []}
+            else:
+                typed = _typed(element, value)
             state[block["block_id"]] = {element["action_id"]: {"type": element["type"], **typed}}
         return {
             "type": "view_submission",

@@ -1,5 +1,6 @@
 """The Web API methods of the fake workspace, each with the scope it needs."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,8 @@ from tests.fakes.slack_state import Channel, SlackError, State
 
 Arguments = dict[str, Any]
 Method = Callable[[State, Arguments], dict[str, Any]]
+
+VIEW = 250_000  # bytes of a view, beyond which it is view_too_large
 
 #: Method → (scopes of which any one is enough, what it does).
 METHODS: dict[str, tuple[tuple[str, ...], Method]] = {}
@@ -31,16 +34,23 @@ def refuse_blocks(state: State, arguments: Arguments) -> None:
         if not str(arguments.get("text") or "").strip():
             raise SlackError("no_text")
         return
-    found = problems(blocks)
-    for i, block in enumerate(blocks):
-        file = block.get("slack_file") if isinstance(block, dict) else None
-        if file is not None and not state.file_is_ready(str(file.get("id"))):
-            found.append(f"invalid slack file [json-pointer:/blocks/{i}/slack_file]")
+    found = problems(blocks) + _unready(state, blocks)
     if found:
         said = [f"[ERROR] {f}" for f in found]
         raise SlackError("invalid_blocks", errors=found, response_metadata={"messages": said})
     if too_long(blocks):
         raise SlackError("msg_blocks_too_long")
+
+
+def _unready(state: State, blocks: list[Any]) -> list[str]:
+    """The blocks whose picture Slack has not finished with."""
+    return [
+        f"invalid slack file [json-pointer:/blocks/{i}/slack_file]"
+        for i, block in enumerate(blocks)
+        if isinstance(block, dict)
+        and (file := block.get("slack_file")) is not None
+        and not state.file_is_ready(str(file.get("id")))
+    ]
 
 
 @method("auth.test")
@@ -212,6 +222,9 @@ def usergroup_users(state: State, arguments: Arguments) -> dict[str, Any]:
 def open_view(state: State, arguments: Arguments) -> dict[str, Any]:
     state.spend_trigger(arguments.get("trigger_id"))
     found = view_problems(arguments.get("view"))
+    inputs = [b.get("element", {}).get("type") for b in arguments["view"].get("blocks", [])]
+    if "file_input" in inputs and "files:read" not in state.scopes:
+        found.append("a file_input needs files:read")
     if found:
         raise SlackError("invalid_arguments", response_metadata={"messages": found})
     view = {"id": f"V{len(state.views):08d}", "hash": state.ts(), **arguments["view"]}
@@ -224,9 +237,11 @@ def publish_view(state: State, arguments: Arguments) -> dict[str, Any]:
     user = str(arguments.get("user_id"))
     if user not in state.users:
         raise SlackError("user_not_found")
-    found = home_problems(arguments.get("view"))
+    found = home_problems(arguments.get("view")) + _unready(state, arguments["view"]["blocks"])
     if found:
         raise SlackError("invalid_arguments", response_metadata={"messages": found})
+    if len(json.dumps(arguments["view"])) > VIEW:
+        raise SlackError("view_too_large")
     view = {"id": f"V0HOME{user}", "hash": state.ts(), **arguments["view"]}
     state.homes[user] = view
     return {"view": view}
@@ -267,10 +282,31 @@ def file_info(state: State, arguments: Arguments) -> dict[str, Any]:
     file = state.files.get(str(arguments.get("file")))
     if file is None:
         raise SlackError("file_not_found")
+    if "user" in file:
+        return {"file": uploaded_file(state, file["id"])}
     shown = {"id": file["id"], "name": file["name"], "mimetype": "", "size": file["length"]}
     if state.file_is_ready(file["id"]):
         shown |= {"mimetype": "image/png", "original_w": 880, "original_h": 440}
     return {"file": shown}
+
+
+def uploaded_file(state: State, file_id: str) -> dict[str, Any]:
+    """The file object of what a person uploaded; ``{base}`` stands for the address of files.slack.com."""
+    file = state.files[file_id]
+    path = f"{state.team}-{file_id}"
+    return {
+        "id": file_id,
+        "name": file["name"],
+        "title": file["name"],
+        "mimetype": "text/plain",
+        "filetype": "yaml",
+        "mode": "snippet",
+        "is_external": False,
+        "user": file["user"],
+        "size": file["length"],
+        "url_private": f"{{base}}/files-pri/{path}/{file['name']}",
+        "url_private_download": f"{{base}}/files-pri/{path}/download/{file['name']}",
+    }
 
 
 def _flag(arguments: Arguments, name: str) -> bool:

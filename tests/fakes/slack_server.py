@@ -27,6 +27,7 @@ class FakeSlack(State):
         app = web.Application(client_max_size=10 * 1024 * 1024)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_post("/upload/{file}", self._upload)
+        app.router.add_get("/files-pri/{team}-{file}/download/{name}", self._download)
         app.router.add_post("/response/{name}", self._respond)
         app.router.add_get("/socket", self._socket)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -34,6 +35,7 @@ class FakeSlack(State):
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.base = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.downloads: list[str] = []  # the files that were handed over
         self.others: list[State] = []  # more workspaces behind the same Web API
         self.codes: dict[str, State] = {}
         self.sockets: list[web.WebSocketResponse] = []
@@ -161,6 +163,26 @@ class FakeSlack(State):
             return web.Response(status=400, text="the length differs")
         file["content"] = content
         return web.Response(text=f"OK - {len(content)}")
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        """A file that a person uploaded; whoever may not read it is sent to a page where people sign in."""
+        fault = self.next_fault("download", {})
+        match fault.what if fault else None:
+            case "status":
+                return web.Response(status=int(fault.value), text="failed")  # type: ignore[union-attr]
+            case "redirect":
+                raise web.HTTPFound(str(fault.value))  # type: ignore[union-attr]
+            case "page":
+                return web.Response(text="<html>Sign in</html>", content_type="text/html")
+            case "drop":
+                return _broken(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        state = next((s for s in (self, *self.others) if s.knows(token)), None)
+        file = state.files.get(request.match_info["file"]) if state else None
+        if state is None or file is None or "files:read" not in state.scopes:
+            raise web.HTTPFound("https://slack.com/?redir=%2Ffiles-pri")
+        self.downloads.append(request.match_info["file"])
+        return web.Response(body=file["content"], content_type="text/plain")
 
     # --- response_url -----------------------------------------------------------------------------
 

@@ -237,6 +237,19 @@ class State:
             raise SlackError("expired_trigger_id")
         self.triggers[trigger][1] = 1.0
 
+    def add_file(self, user: str, name: str, content: bytes) -> str:
+        """A file that a person uploads into a form; returns its id."""
+        file_id = f"F{len(self.files):010d}"
+        self.files[file_id] = {
+            "id": file_id,
+            "name": name,
+            "user": user,
+            "length": len(content),
+            "content": content,
+            "completed": 0.0,
+        }
+        return file_id
+
     def file_is_ready(self, file_id: str) -> bool:
         """Whether Slack has finished with an upload."""
         file = self.files.get(file_id)

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from bot.teams.manifest import manifest
 from tests.fakes.teams_activities import Activity
 from tests.fakes.teams_cards import Card, actions, card_of, fill, find_action, inputs
 from tests.fakes.teams_sending import Sending, Sent
@@ -190,6 +191,29 @@ class Hands(Sending):
         activity = self.make.invoke(user, where, name, value, source="compose")
         return self._checked(await self.send(activity), user, None)
 
+    async def menu(
+        self, user: User, title: str, conversation: str, message: Message, *, again: bool = False
+    ) -> Sent:
+        """Chooses the app's entry with that title in a message's own menu; the bot need not be where that is."""
+        entries = manifest(self.fake.app_id)["composeExtensions"][0]["commands"]
+        entry = next(e for e in entries if e["title"] == title)
+        assert "message" in entry["context"], "this entry stands in no message's menu"
+        where = message["conversation"] if ";" in message["conversation"] else conversation
+        value = {
+            "commandId": entry["id"],
+            "commandContext": "message",
+            "context": _CONTEXT,
+            "requestId": uuid.uuid4().hex,
+            "messagePayload": _payload(user, conversation, message),
+        }
+        sent = await self._once(
+            ("menu", user.mri, entry["id"], message["id"]),
+            lambda: self.make.invoke(user, where, "composeExtension/fetchTask", value, None),
+            again,
+            False,
+        )
+        return self._checked(sent, user, None)
+
     async def extension_submit(
         self,
         user: User,
@@ -204,7 +228,9 @@ class Hands(Sending):
     ) -> Sent:
         """Fills in the dialog of a command and submits it."""
         data = _submission(task_response.card(), values, title, force)
-        value = {**_extension(command_id), "data": data}
+        opened = task_response.activity["value"]
+        kept = {k: opened[k] for k in ("commandContext", "messagePayload") if k in opened}
+        value = {**_extension(command_id), **kept, "data": data}
         name = "composeExtension/submitAction"
         return await self._from_dialog(
             user, task_response.activity, name, value, again, new_id, source="compose"
@@ -285,6 +311,32 @@ class Hands(Sending):
         said = self.make.of_team(team, by, "conversationUpdate", event)
         said["channelData"]["channel"] = {"id": channel, "name": name}
         return await self.send(said)
+
+
+def _payload(user: User, conversation: str, message: Message) -> dict[str, Any]:
+    """What Teams says of a message whose menu was used: attachments are named in the words, and not sent."""
+    activity = message["activity"]
+    words = str(activity.get("text") or "")
+    holders = [
+        f'<attachment id="{uuid.uuid4().hex}"></attachment>'
+        for _ in activity.get("attachments") or []
+    ]
+    thread = message["conversation"].partition(";messageid=")[2] or message["id"]
+    link = f"https://teams.microsoft.com/l/message/{conversation}/{message['id']}"
+    query = f"tenantId={user.tenant}&parentMessageId={thread}&createdTime={message['id']}"
+    return {
+        "linkToMessage": f"{link}?{query}",
+        "id": message["id"],
+        "replyToId": None if thread == message["id"] else thread,
+        "createdDateTime": "2026-11-23T09:00:00.000Z",
+        "importance": "normal",
+        "locale": "en-gb",
+        "from": {"user": {"userIdentityType": "aadUser", "id": user.oid, "displayName": user.name}},
+        "body": {"contentType": "html", "content": f"<div>{words}</div>{''.join(holders)}"},
+        "attachments": [],
+        "mentions": [],
+        "reactions": [],
+    }
 
 
 def _extension(command_id: str) -> dict[str, Any]:

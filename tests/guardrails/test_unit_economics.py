@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from guardrails.money import Money
 from guardrails.unit_economics import (
     CENT,
     Used,
     effects,
     elasticity,
+    exactly,
     margin,
     per_unit,
     project,
@@ -94,10 +94,10 @@ def test_the_signs(before: dict[str, Used], factor: Decimal) -> None:
 @given(st.lists(money, min_size=1, max_size=8))
 def test_rounded_parts_add_up_to_the_rounded_whole(values: list[Decimal]) -> None:
     whole = sum(values, Decimal(0))
-    found = Money(values, whole).in_full()
+    found = exactly(values, whole)
     assert sum(found, Decimal(0)) == whole.quantize(CENT)
     for part, value in zip(found, values, strict=True):
-        assert abs(part - value) <= CENT * len(values)
+        assert abs(part - value) <= CENT
 
 
 @given(money, st.lists(money, max_size=6))

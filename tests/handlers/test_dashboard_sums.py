@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guardrails.money import MICROS, Money
-from handlers.conversation import Table
+from guardrails.periods import Period
+from handlers.conversation import Multiples, Table, Waterfall
 from handlers.dashboards.engineers import engineers
 from handlers.dashboards.executives import executives
 from handlers.dashboards.export import MONEY_COLUMNS, csv_of, neutral, number
 from handlers.dashboards.finance import finance
 from handlers.dashboards.finops import finops
-from handlers.dashboards.parts import apportioned, days_of, whole_of
+from handlers.dashboards.parts import days_of, whole_of
 from handlers.dashboards.product import product
 from handlers.dashboards.showing import DASHBOARDS
 from handlers.turn import Turn
@@ -39,14 +40,6 @@ from tests.handlers.dashboarding import (
 # --- parts and wholes -----------------------------------------------------------------------------
 
 amounts = st.decimals(Decimal(-(10**9)), Decimal(10**9), places=6, allow_nan=False)
-
-
-@given(st.lists(amounts, max_size=40), st.sampled_from([Decimal(1), Decimal("0.01")]))
-def test_rounded_parts_add_up_to_the_rounded_sum(parts: list[Decimal], step: Decimal) -> None:
-    found = apportioned(parts, step)
-    assert sum(found, Decimal(0)) == sum(parts, Decimal(0)).quantize(step, ROUND_HALF_EVEN)
-    assert all(abs(a - b) < step for a, b in zip(found, parts, strict=True))
-    assert all(a % step == 0 for a in found)
 
 
 @given(
@@ -90,16 +83,20 @@ charges = st.fixed_dictionaries(
         "is_gpu": st.booleans(),
     }
 )
+#: Reaches back to as many days before those of a dashboard.
+older = st.tuples(charges, st.integers(0, 62)).map(
+    lambda item: {**item[0], "day": YESTERDAY - timedelta(days=item[1])}
+)
 FACTORS = {"USD": Decimal(1), "EUR": Decimal("1.0837"), "JPY": Decimal("0.0064")}
 
 
-def billed(found: list[dict[str, Any]], first: date) -> Decimal:
+def billed(found: list[dict[str, Any]], first: date, last: date = YESTERDAY) -> Decimal:
     """The bill by plain arithmetic, without a database."""
     return sum(
         (
             Decimal(row["cost_micros"]) / MICROS * FACTORS[row["currency"]]
             for row in found
-            if first <= row["day"] <= YESTERDAY
+            if first <= row["day"] <= last
         ),
         Decimal(0),
     )
@@ -124,7 +121,7 @@ def store(
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -163,7 +160,52 @@ def test_the_parts_of_every_dashboard_are_the_bill(
 
 
 @settings(
-    max_examples=30,
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(found=st.lists(older, min_size=1, max_size=30))
+def test_waterfalls_and_small_charts_are_the_bill(
+    store: Database, found: list[dict[str, Any]]
+) -> None:
+    desk = Desk(store, made(), Clock())
+    desk.clear()
+    desk.spend(*found)
+    days = desk.turn(days_of)
+    if days.whole is None or days.before is None:
+        return
+    now, before = (billed(found, p.first, p.last) for p in (days.whole, days.before))
+    cent = Decimal("0.01")
+    falls = [b for b in desk.show(finance).blocks if isinstance(b, Waterfall)]
+    assert bool(falls) == bool(before and _by_team(found, days.whole, days.before))
+    for fall in falls:
+        assert fall.start.amount == before.quantize(cent, ROUND_HALF_EVEN)
+        assert fall.end.amount == now.quantize(cent, ROUND_HALF_EVEN)
+        assert sum((s.amount for s in fall.steps), fall.start.amount) == fall.end.amount
+        assert len(fall.steps) <= 9, "more cannot be read"
+        exact = _by_team(found, days.whole, days.before)
+        for step in fall.steps:
+            team = "" if step.name == "not allocated" else step.name
+            assert abs(step.amount - exact[team]) <= cent
+    for many in (b for b in desk.show(engineers).blocks if isinstance(b, Multiples)):
+        drawn = sum(v or 0 for panel in many.panels for v in panel.values)
+        assert drawn == pytest.approx(float(now), rel=1e-9, abs=1e-3)
+        assert {len(panel.values) for panel in many.panels} == {len(many.days)}
+
+
+def _by_team(found: list[dict[str, Any]], now: Period, before: Period) -> dict[str, Decimal]:
+    """What changed by plain arithmetic; only what did."""
+    teams = {row["team"] for row in found}
+    mine = {t: [row for row in found if row["team"] == t] for t in teams}
+    changes = {
+        t: billed(rows, now.first, now.last) - billed(rows, before.first, before.last)
+        for t, rows in mine.items()
+    }
+    return {t: change for t, change in changes.items() if change}
+
+
+@settings(
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

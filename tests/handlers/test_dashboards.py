@@ -7,7 +7,23 @@ import pytest
 
 from guardrails.money import Money
 from handlers.alerts.publish import publish
-from handlers.conversation import Band, Heading, Items, Message, Private, Small, Table
+from handlers.conversation import (
+    Band,
+    Block,
+    Chart,
+    Code,
+    Facts,
+    Heading,
+    Items,
+    Message,
+    Multiples,
+    Plain,
+    Private,
+    Scatter,
+    Small,
+    Table,
+    Waterfall,
+)
 from handlers.dashboards.engineers import engineers
 from handlers.dashboards.executives import executives, waited
 from handlers.dashboards.finance import accruals, finance
@@ -97,16 +113,49 @@ def test_a_page_gets_the_blocks_of_the_role(desk: Desk) -> None:
     assert blocks[0].text.startswith("Executives")
 
 
-def test_every_figure_says_where_its_parts_are(desk: Desk) -> None:
-    desk.daily(10, team="search", feature="find", experiment="ranker", segment="big", is_ai=True)
-    desk.measure("outputs", 5, experiment="ranker", feature="find", segment="big")
+def busy(desk: Desk) -> None:
+    """What gives every dashboard all of its sections."""
+    named = {"team": "search", "feature": "find", "segment": "big", "is_ai": True}
+    desk.daily(10, experiment="ranker", stage="pilot", is_gpu=True, quantity=2.0, **named)
+    desk.daily(25, last=date(2026, 11, 19), days=20, experiment="chat", **named)
+    desk.daily(5, is_ai=True, service="Bedrock")
+    for experiment in ("ranker", "chat"):
+        desk.measure("outputs", 5, experiment=experiment, feature="find", segment="big")
+        desk.measure("ndcg", 0.4, experiment=experiment)
+    desk.measure("gpu_hours_busy", 1, experiment="ranker")
     desk.measure("revenue", 90, segment="big")
-    for which in DASHBOARDS.values():
-        blocks = desk.show(which).blocks
-        for i, block in enumerate(blocks):
-            if isinstance(block, Table):
-                after = [b for b in blocks[i + 1 : i + 5] if isinstance(b, Small)]
-                assert any("/spend" in words(Message(summary="", blocks=(b,))) for b in after)
+    desk.turn(lambda turn: publish(turn, [finding()]))
+
+
+def test_every_figure_says_where_its_parts_are_and_they_are_there(desk: Desk) -> None:
+    """A dashboard named the engineers' dashboard as the source of idle GPUs, which does not show them."""
+    busy(desk)
+    typed: set[str] = set()
+    for name, which in DASHBOARDS.items():
+        sections: list[list[Block]] = []
+        for block in desk.show(which).blocks:
+            if isinstance(block, Heading) or not sections:
+                sections.append([])
+            sections[-1].append(block)
+        for i, section in enumerate(sections):
+            figures = any(isinstance(b, Table | Facts | Items | Chart) for b in section)
+            commands = {
+                span.text
+                for b in section
+                if isinstance(b, Small) and b.text[0] == Plain(text="Its parts: ")
+                for span in b.text
+                if isinstance(span, Code)
+            }
+            # tables of unit costs follow each other and have one line below the last
+            whole = commands or "Cost per" in words(Message(summary="", blocks=tuple(section[:1])))
+            assert not figures or whole, f"{name}, part {i}"
+            typed |= commands
+    assert len(typed) > 12
+    for command in sorted(typed):
+        words_of = command.removeprefix("/").replace("NAME", "ranker").replace("TEAM", "search")
+        first, _, rest = words_of.partition(" ")
+        reply = desk.act("command", first, text=rest)
+        assert reply.kind == "private", (command, reply)
 
 
 # --- what they say --------------------------------------------------------------------------------
@@ -133,11 +182,13 @@ def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk)
         "cost +24 %",
     )
     assert list(rows(runway)) == ["search-month"]
-    (chart,) = (b for b in shown.blocks if isinstance(b, Band))
-    assert "$250.00" not in chart.alt
-    assert "$250 a day in the week to Sat 21 Nov, +67 % against the week before" in chart.alt
-    assert chart.incomplete[-1]
-    assert not any(chart.incomplete[:-1])
+    (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
+    assert chart.alt == (
+        "Spend of team search by experiment, the week to Sat 21 Nov against the week before: "
+        "ranker $200 a day, +100 %; old $50.00 a day, no change."
+    )
+    assert [p.name for p in chart.panels] == ["ranker", "old"]
+    assert chart.days[-1] == date(2026, 11, 21), "complete days only"
     everything = desk.show(engineers, "finops@example.com")
     assert "foreign" in words(everything)
     assert list(rows(tables(everything)[-1])) == ["other-month", "search-month"]
@@ -195,7 +246,14 @@ def test_a_feature_goes_on_to_the_end_of_the_month(desk: Desk) -> None:
     assert [money(found[n][1]) for n in ("find", "chat", "not allocated")] == [3000, 1200, 300]
     assert "Cost per output" in words(shown)
     assert rows(prices)["find"][0] == "$2.00"
+    (many,) = (b for b in shown.blocks if isinstance(b, Multiples))
+    assert [(p.name, p.note) for p in many.panels] == [
+        ("find", "$100 a day, no change"),
+        ("chat", "$40.00 a day, no change"),
+        ("not allocated", "$10.00 a day, no change"),
+    ]
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
+    assert chart.ahead, "its interval is no usual range"
     assert chart.days[-1] == date(2026, 11, 30)
     assert chart.expected[-1] == pytest.approx(4500)
 
@@ -248,11 +306,68 @@ def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
     assert segments["not allocated"] == ("$580", "–", "–")
     assert segments["All"] == ("$3,510", "$15,251", "77 %")
     assert "CHF is left out" in words(shown)
+    (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
+    got, cost = chart.panels
+    assert (got.name, got.note, set(got.values)) == ("Revenue", "$508 a day, no change", {508.37})
+    assert (cost.name, set(cost.values)) == ("Spend", {120.0})
+    assert "Revenue $508 a day, no change; Spend $120 a day, no change." in chart.alt
     assert "17 % of spend has no segment" in words(shown)
     assert facts(shown)["Spend"] == "$3,510, no change"
     accrued = next(t for t in tables(shown) if t.header[-1] == "To accrue")
     assert accrued.rows == (("Sun 22 Nov", "$120", "$30.00", "$90.00"),)
     assert "To accrue: $90.00" in words(shown)
+
+
+def test_finance_sees_what_changed_spend(desk: Desk) -> None:
+    desk.daily(100, team="search")
+    desk.daily(50, last=date(2026, 11, 21), days=10, team="search")
+    desk.daily(30, last=date(2026, 10, 23), days=29, team="vision")
+    desk.daily(2.005, last=date(2026, 11, 21), days=1)
+    (chart,) = (b for b in desk.show(finance).blocks if isinstance(b, Waterfall))
+    assert [(s.name, s.amount) for s in (chart.start, *chart.steps, chart.end)] == [
+        ("to Fri 23 Oct", Decimal("3770.00")),
+        ("vision", Decimal("-870.00")),
+        ("search", Decimal("500.00")),
+        ("not allocated", Decimal("2.00")),
+        ("to Sat 21 Nov", Decimal("3402.00")),
+    ]
+    assert chart.alt == (
+        "Spend of 29 days to Sat 21 Nov: $3,402, after $3,770 in as many before (−10 %): "
+        "vision −$870, search +$500 and not allocated +$2.00."
+    )
+
+
+def test_what_has_no_before_has_no_waterfall(desk: Desk) -> None:
+    desk.daily(100, days=20, team="search")
+    assert not any(isinstance(b, Waterfall) for b in desk.show(finance).blocks)
+
+
+def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> None:
+    for name, cost, score in (("ranker", 100, 0.5), ("chat", 20, 0.7), ("old", 5, 0.4)):
+        desk.daily(cost, experiment=name)
+        desk.measure("inferences", 100_000, experiment=name)
+        desk.measure("ndcg", score, experiment=name)
+    desk.daily(50, last=date(2026, 11, 21), days=10, experiment="ranker")
+    desk.daily(900, experiment="no-score")
+    (chart,) = (b for b in desk.show(engineers).blocks if isinstance(b, Scatter))
+    assert (chart.x_label, chart.y_unit) == ("Cost per 1,000 inferences", "ndcg")
+    assert {p.name: (round(p.x, 2), p.y, p.marked) for p in chart.points} == {
+        "ranker": (1.17, 0.5, True),
+        "chat": (0.2, pytest.approx(0.7), False),
+        "old": (0.05, pytest.approx(0.4), False),
+    }
+    assert chart.alt == (
+        "Cost against quality of 3 experiments. Best is chat: 0.700 ndcg at $0.200 per 1,000 inferences. "
+        "Cheapest is old: 0.400 at $0.0500 per 1,000 inferences. "
+        "Dearer than before and no better: ranker (+17 %)."
+    )
+
+
+def test_an_open_anomaly_stands_out_among_the_small_charts(desk: Desk) -> None:
+    busy(desk)
+    (chart,) = (b for b in desk.show(engineers).blocks if isinstance(b, Multiples))
+    assert {p.name for p in chart.panels if p.marked} == {"ranker"}
+    assert "ranker $10.00 a day, no change and an open anomaly" in chart.alt
 
 
 def test_nothing_is_accrued_when_more_is_billed_than_expected(desk: Desk) -> None:
@@ -294,6 +409,7 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     assert said["Time to decision"] == "4.0 hours (median of 3)"
     assert said["Idle GPUs"] == "25 % of 116 GPU hours"
     assert said["One output"] == "$2.00, no change"
+    assert tables(shown)[-1].rows == (("gpus", "29", "25 %"), ("All", "29", "25 %"))
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
     assert "30 % of AI spend in the week to Sat 21 Nov; it was 30 %" in chart.alt
 

@@ -3,8 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
+from guardrails.replay import AlertChange
 from handlers.daily import daily_round
 from handlers.replay.run import replay
 from storage.database import Database
@@ -18,24 +17,23 @@ channels: {finops: {}, search: {}}
 alerts: {default: finops, routes: [{when: {impact_at_least: 2000}, to: [finops, search]}]}
 roles: {finops: {emails: [finops@example.com]}}
 """
-BEGIN, DAYS = date(2026, 7, 1), 110
-FIRST, LAST = date(2026, 9, 21), date(2026, 10, 18)
-SPIKES = {("Compute", date(2026, 9, 25)): 900, ("Models", date(2026, 10, 6)): 9000}
+BEGIN = date(2026, 7, 1)
+FIRST, LAST = date(2026, 10, 1), date(2026, 10, 6)
+SPIKES = {("Compute", date(2026, 10, 1)): 900, ("Models", date(2026, 10, 4)): 9000}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def write_bill(folder: Path, last: date) -> None:
+    """The bill as it stands when ``last`` is its newest day."""
     lines = [
         "BilledCost,BillingCurrency,BillingPeriodStart,ChargeCategory,ChargePeriodStart,ServiceName"
     ]
-    for n in range(DAYS):
+    for n in range((last - BEGIN).days + 1):
         day = BEGIN + timedelta(days=n)
         for service, usual in (("Compute", 300), ("Models", 500)):
             money = usual + (n * 7) % 11 + SPIKES.get((service, day), 0)
             lines.append(f"{money},USD,{day.replace(day=1)},Usage,{day},{service}")
-    (tmp_path / "bill").mkdir()
-    (tmp_path / "bill" / "a.csv").write_text("\n".join(lines) + "\n")
-    return tmp_path
+    (folder / "bill").mkdir(exist_ok=True)
+    (folder / "bill" / "a.csv").write_text("\n".join(lines) + "\n")
 
 
 def policy_of(folder: Path, name: str, text: str) -> LoadedPolicy:
@@ -43,10 +41,13 @@ def policy_of(folder: Path, name: str, text: str) -> LoadedPolicy:
     return load_policy(folder / name)
 
 
-def test_history_is_reproduced_and_changes_are_seen(folder: Path, database: Database) -> None:
-    now = policy_of(folder, "app.yaml", POLICY)
+def test_history_is_reproduced_and_changes_are_seen(tmp_path: Path, database: Database) -> None:
+    """Every morning the bill is read that has the charges up to the day before."""
+    write_bill(tmp_path, FIRST)
+    now = policy_of(tmp_path, "app.yaml", POLICY)
     clock = Clock(datetime(FIRST.year, FIRST.month, FIRST.day, 6, tzinfo=UTC))
     while clock.now.date() <= LAST:
+        write_bill(tmp_path, clock.now.date() - timedelta(days=1))
         daily_round(database, now, lambda channel: (), clock)
         clock.now += timedelta(days=1)
 
@@ -58,12 +59,15 @@ def test_history_is_reproduced_and_changes_are_seen(folder: Path, database: Data
     assert same == replay(database, now, now, FIRST, LAST)
 
     elsewhere = POLICY.replace("to: [finops, search]", "to: [search]")
-    routed = replay(database, now, policy_of(folder, "routes.yaml", elsewhere), FIRST, LAST)
+    routed = replay(database, now, policy_of(tmp_path, "routes.yaml", elsewhere), FIRST, LAST)
     assert [m.after.channels for m in routed.alerts.moved] == [("search",)]
     assert routed.alerts.moved[0].before.channels == ("finops", "search")
     assert not routed.alerts.new
     assert not routed.alerts.gone
 
     deaf = POLICY + "detection: {signals: [quality]}\n"
-    silent = replay(database, now, policy_of(folder, "deaf.yaml", deaf), FIRST, LAST)
+    silent = replay(database, now, policy_of(tmp_path, "deaf.yaml", deaf), FIRST, LAST)
     assert len(silent.alerts.gone) == same.alerts.kept
+
+    left = replay(database, now, policy_of(tmp_path, "deaf.yaml", deaf), FIRST, LAST, alerts=False)
+    assert (left.alerts, left.reproduced, left.alerts_from) == (AlertChange(), None, None)

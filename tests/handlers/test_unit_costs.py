@@ -111,3 +111,78 @@ def test_what_cannot_be_shown_says_why(desk: Desk, sqlite: Database, clock: Cloc
     assert "complete until" in ask(desk, "today").message.summary
     plain = Desk(sqlite, overrun_policy(), clock)
     assert ask(plain, "").message.summary.startswith("No unit is named.")
+
+
+# --- by customer segment ------------------------------------------------------------------------------
+
+
+def in_segment(
+    desk: Desk, segment: str, cost: float, units: float, earned: float, unit: str
+) -> None:
+    """So much a day for 61 days in a customer segment of the feature feed; ``unit`` is the revenue's currency."""
+    days = [TODAY - timedelta(days=n) for n in range(61)]
+    where = {"feature": "feed", "team": "search", "segment": segment}
+    costs = [
+        CostRollup(
+            bill="main", period=d.replace(day=1), day=d, currency="USD",
+            cost_micros=round(cost * 1_000_000), experiment=f"for-{segment}", **where,
+        ).model_dump(exclude={"id"})
+        for d in days
+    ]  # fmt: skip
+    points = [
+        MetricPoint(source="m", metric=m, day=d, value=v, unit=u, **where).model_dump(
+            exclude={"id"}
+        )
+        for d in days
+        for m, v, u in (("outputs", units, ""), ("revenue", earned, unit))
+        if v
+    ]
+    with desk.database.write() as connection:
+        connection.execute(insert(CostRollup.__table__), costs)  # type: ignore[attr-defined]
+        connection.execute(insert(MetricPoint.__table__), points)  # type: ignore[attr-defined]
+
+
+def by_segment(message: Message) -> dict[str, tuple[str, ...]]:
+    (found,) = [t for t in tables(message) if t.header[0] == "Segment" and "Cost" in t.header]
+    return {row[0]: row[1:] for row in found.rows}
+
+
+def test_each_segment_with_its_margin_and_the_cost_of_its_units(desk: Desk) -> None:
+    in_segment(desk, "large", 80, 8000, 400, "USD")
+    in_segment(desk, "small", 20, 1000, 10, "USD")
+    message = ask(desk, "feed last 30d").message
+    rows = by_segment(message)
+    days = 30
+    assert rows["large"] == (f"${80 * days:,}", f"${400 * days:,}", "80 %", "5.00")
+    assert rows["small"] == (f"${20 * days:,}", f"${10 * days:,}", "−100 %", "0.50")
+    assert rows["All"] == (f"${100 * days:,}", f"${410 * days:,}", "76 %", "4.10")
+    (prices,) = [t for t in tables(message) if t.header[1] == "Per 1,000 outputs"]
+    assert prices.rows == (("large", "$10.00", "no change"), ("small", "$20.00", "no change"))
+    assert facts(message)["Return"] == "4.10 for 1 that was spent"
+
+
+def test_what_has_no_segment_is_part_of_the_whole_and_said(desk: Desk) -> None:
+    in_segment(desk, "large", 50, 8000, 400, "USD")
+    fill(desk, "training", "feed", lambda n: 50, lambda n: 0)
+    message = ask(desk, "").message
+    rows = by_segment(message)
+    assert rows["no segment"] == ("$1,500", "$0", "–", "–")
+    assert rows["All"][0] == "$3,000"
+    assert "50 % of the cost has no segment ($1,500)" in sentences(message)
+    assert "Return" in facts(message)
+
+
+def test_revenue_in_another_currency_is_converted_or_said(database: Database, clock: Clock) -> None:
+    rates = ("currency: USD}", "currency: USD, rates: {EUR: 2}}")
+    desk = Desk(database, overrun_policy(rates, more=UNITS), clock)
+    in_segment(desk, "large", 100, 1000, 100, "EUR")
+    assert facts(ask(desk, "feed").message)["Return"] == "2.00 for 1 that was spent"
+    assert by_segment(ask(desk, "feed").message)["large"][3] == "2.00"
+    in_segment(desk, "small", 100, 1000, 100, "CHF")
+    message = ask(desk, "feed").message
+    assert facts(message)["Revenue"] == "left out in CHF: workspace.rates has no rate"
+
+
+def test_without_segments_none_are_shown(desk: Desk) -> None:
+    fill(desk, "ranker", "feed", lambda n: 100, lambda n: 20_000, 250)
+    assert not any(t.header[0] == "Segment" for t in tables(ask(desk, "feed").message))

@@ -28,8 +28,8 @@ from bot.teams.pictures import picture
 from guardrails.authority import roles_of
 from handlers.conversation import (
     Actor,
-    Band,
     Button,
+    Chart,
     Controls,
     Form,
     Interaction,
@@ -182,8 +182,8 @@ class Office:
 
     def said(self, message: Message, kind: str = "said") -> Part:
         """The message as the card that is sent."""
-        bands = [block for block in message.blocks if isinstance(block, Band)]
-        pictures = {band: drawn for band in bands if (drawn := picture(band)) is not None}
+        charts = [block for block in message.blocks if isinstance(block, Chart)]
+        pictures = {c: drawn for c in charts if (drawn := picture(c)) is not None}
         return Part(card(message, self.accounts, pictures).card, kind)
 
 

@@ -1,6 +1,7 @@
 """Any message and any form that a handler could say, with any words: for the properties."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from hypothesis import strategies as st
 
@@ -22,13 +23,19 @@ from handlers.conversation import (
     Mention,
     Menu,
     Message,
+    Multiples,
     Option,
+    Panel,
     Paragraph,
     Plain,
+    Point,
+    Scatter,
     Small,
+    Step,
     Strong,
     Table,
     TextField,
+    Waterfall,
 )
 
 NASTY = st.sampled_from(
@@ -121,7 +128,54 @@ def _band(title: str, alt: str, days: int) -> Band:
     )
 
 
-BANDS = st.builds(_band, WORDS, WORDS, st.integers(0, 5))
+def _waterfall(title: str, alt: str, start: Step, steps: list[Step], name: str) -> Waterfall:
+    end = start.amount + sum((s.amount for s in steps), Decimal(0))
+    return Waterfall(
+        title=title,
+        alt=alt,
+        unit="USD",
+        start=start,
+        steps=tuple(steps),
+        end=Step(name=name, amount=end),
+    )
+
+
+def _multiples(title: str, alt: str, days: int, panels: list[tuple[str, str, bool]]) -> Multiples:
+    values: tuple[float | None, ...] = tuple(None if n % 3 == 1 else float(n) for n in range(days))
+    return Multiples(
+        title=title,
+        alt=alt,
+        unit="USD",
+        days=tuple(date.fromordinal(738000 + n) for n in range(days)),
+        panels=tuple(Panel(name=n, note=t, values=values, marked=m) for n, t, m in panels),
+    )
+
+
+_FLOATS = st.floats(-1e9, 1e9)
+_STEPS = st.builds(Step, name=WORDS, amount=st.decimals(-(10**9), 10**9, places=2, allow_nan=False))
+CHARTS = st.one_of(
+    st.builds(_band, WORDS, WORDS, st.integers(0, 5)),
+    st.builds(
+        Scatter,
+        title=WORDS,
+        alt=WORDS,
+        x_label=WORDS,
+        x_unit=WORDS,
+        y_label=WORDS,
+        y_unit=WORDS,
+        points=st.lists(
+            st.builds(Point, name=WORDS, x=_FLOATS, y=_FLOATS, marked=st.booleans()), max_size=6
+        ).map(tuple),
+    ),
+    st.builds(_waterfall, WORDS, WORDS, _STEPS, st.lists(_STEPS, max_size=9), WORDS),
+    st.builds(
+        _multiples,
+        WORDS,
+        WORDS,
+        st.integers(0, 5),
+        st.lists(st.tuples(WORDS, WORDS, st.booleans()), max_size=4),
+    ),
+)
 BLOCKS = st.one_of(
     st.builds(Heading, text=WORDS),
     st.builds(Paragraph, text=SPANS),
@@ -136,7 +190,7 @@ BLOCKS = st.one_of(
         title=WORDS,
     ),
     TABLES,
-    BANDS,
+    CHARTS,
     st.builds(Controls, controls=st.lists(st.one_of(BUTTONS, MENUS), max_size=30).map(tuple)),
     st.just(Divider()),
 )

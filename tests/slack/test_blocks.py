@@ -21,6 +21,7 @@ from handlers.conversation import (
     At,
     Band,
     Button,
+    Chart,
     ChoiceField,
     Code,
     Controls,
@@ -67,8 +68,8 @@ def _plain(value: Any) -> Any:
 @PATIENT
 @given(MESSAGES, st.booleans())
 def test_any_message_fits_and_survives_slack_sdk(message: Message, pictured: bool) -> None:
-    bands = [b for b in message.blocks if isinstance(b, Band)]
-    pictures = dict.fromkeys(bands, "F0123456789") if pictured else {}
+    charts = [b for b in message.blocks if isinstance(b, Chart)]
+    pictures = dict.fromkeys(charts, "F0123456789") if pictured else {}
     rendered = render(message, {"lead@example.com": "U0LEADER1"}, pictures)
     assert problems(rendered.blocks) == []
     assert not too_long(rendered.blocks)

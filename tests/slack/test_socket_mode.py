@@ -64,6 +64,13 @@ async def test_a_press_a_form_and_a_command_over_the_socket(socket: World) -> No
     assert answer["payload"]["response_type"] == "ephemeral"
 
 
+async def test_an_entry_in_a_messages_menu_over_the_socket(socket: World) -> None:
+    message = await socket.thing()
+    payload = socket.hands.menu_payload(ENGINEER, ALERTS, message, "Bring to the council")
+    await socket.slack.envelope("interactive", payload)
+    assert "The policy has no council." in await socket.note()
+
+
 async def test_an_envelope_sent_again_runs_once(socket: World) -> None:
     message = await socket.thing()
     payload = socket.hands.press_payload(ENGINEER, ALERTS, message, "Take")

@@ -21,10 +21,13 @@ from handlers.conversation import (
     Items,
     Mention,
     Message,
+    Multiples,
     Paragraph,
+    Scatter,
     Small,
     Table,
     Text,
+    Waterfall,
 )
 
 T = TypeVar("T")
@@ -126,7 +129,7 @@ def _said(block: Block) -> Iterator[str]:
         case Table():
             for row in (block.header, *block.rows):
                 yield "".join(row)
-        case Band():
+        case Band() | Scatter() | Waterfall() | Multiples():
             yield clean(block.alt).strip() or block.title
 
 

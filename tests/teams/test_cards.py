@@ -19,6 +19,7 @@ from handlers.conversation import (
     At,
     Band,
     Button,
+    Chart,
     Code,
     Controls,
     Divider,
@@ -88,8 +89,8 @@ def _body(*blocks: Any, **how: Any) -> list[dict[str, Any]]:
 def test_any_message_fits_is_valid_and_loses_nothing(
     message: Message, pictured: bool, refreshed: bool
 ) -> None:
-    bands = [b for b in message.blocks if isinstance(b, Band)]
-    pictures = dict.fromkeys(bands, PICTURE) if pictured else {}
+    charts = [b for b in message.blocks if isinstance(b, Chart)]
+    pictures = dict.fromkeys(charts, PICTURE) if pictured else {}
     refresh = [f"29:{n:064}" for n in range(70)] if refreshed else []
     made = chain(message, pictures=pictures, refresh=refresh)
     for rendered in made:

@@ -17,13 +17,14 @@ from bot.teams.manifest import (
     ACTIONS,
     ASK,
     MENU,
+    MESSAGE_MENU,
     SCHEMA_VERSION,
     ManifestError,
     command_id,
     manifest,
     package,
 )
-from handlers.router import find_command, registered
+from handlers.router import find, find_command, registered
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from tests.conftest import Clock
@@ -108,8 +109,9 @@ def test_a_listed_command_is_understood_as_it_is_shown(made: dict[str, Any]) -> 
 def test_a_command_of_the_extension_is_understood_by_its_id(made: dict[str, Any]) -> None:
     (extension,) = made["composeExtensions"]
     ids = [c["id"] for c in extension["commands"]]
-    assert ids == [ASK, *map(command_id, ACTIONS)]
-    for name, command in zip(ACTIONS, extension["commands"][1:], strict=True):
+    assert ids == [ASK, *map(command_id, ACTIONS), *MESSAGE_MENU]
+    typed = extension["commands"][1 : 1 + len(ACTIONS)]
+    for name, command in zip(ACTIONS, typed, strict=True):
         heard = from_extension(
             {
                 "name": "composeExtension/fetchTask",
@@ -128,9 +130,14 @@ def test_trap_31_the_slash_opens_a_dialog(made: dict[str, Any]) -> None:
     for command in made["composeExtensions"][0]["commands"]:
         assert command["type"] == "action"
         assert command["fetchTask"] is True
+        assert "parameters" not in command  # the bot makes the form
+        if command["id"] in MESSAGE_MENU:
+            assert command["context"] == ["message"]
+            assert "triggers" not in command  # there is no message when a slash is typed
+            assert find("press", command["id"])
+            continue
         assert command["triggers"] == ["slash"]  # known to the schema since 1.29
         assert command["context"] == ["compose"]  # the slash menu stands there
-        assert "parameters" not in command  # the bot makes the form
 
 
 async def test_every_command_of_the_extension_is_answered(
@@ -138,6 +145,8 @@ async def test_every_command_of_the_extension_is_answered(
 ) -> None:
     async with house(database, loaded, clock) as h:
         for command in made["composeExtensions"][0]["commands"]:
+            if command["context"] != ["compose"]:
+                continue
             where = h.channel("finops")
             sent = await h.hands.extension_fetch(h.users["lead"], command["id"], where)
             assert sent.status == 200, command["id"]

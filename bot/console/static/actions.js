@@ -7,6 +7,8 @@ import { openForm } from "./forms.js";
 import { mayPress, state } from "./state.js";
 import { showPrivate } from "./private.js";
 
+export const COUNCIL = "council.add";
+
 /** Where a reply is shown: `near` is the node of the message it is about, or nothing for the channel. */
 const origin = (near, channel, thread) => ({ near, channel, thread });
 
@@ -27,6 +29,18 @@ export function pressIn({ channel, thread, node }) {
     const reply = await pending(button, () => ask("/press", body, origin(node(), channel, thread)));
     if (reply) show(reply, origin(node(), channel, thread));
   };
+}
+
+/** Brings a message to the council: its words, its id and its address go with the press. */
+export async function toCouncil(message, button, node) {
+  const where = origin(node, message.channel, message.thread_id);
+  const link = `#/channel/${encodeURIComponent(message.channel)}/${message.id}`;
+  const inputs = { text: message.content.summary.slice(0, 5000), message: String(message.id), link };
+  const body = {
+    ...who(message.channel, message.thread_id), action: COUNCIL, subject: "", version: 1, inputs,
+  };
+  const reply = await pending(button, () => ask("/press", body, where));
+  if (reply) show(reply, where);
 }
 
 /** Sends what was typed; true when the bot answered. */
@@ -73,10 +87,14 @@ function show(reply, where, asked) {
       toast(reply.note || "Done.");
       break;
     case "private":
-      showPrivate({ ...where, asked, message: reply.message, charts: reply.charts });
+      showPrivate({
+        ...where, asked, message: reply.message, charts: reply.charts, page: reply.page,
+      });
       break;
     case "form":
-      openForm(reply.form, { send: (inputs) => submit(reply.form, inputs, where), where });
+      openForm(reply.form, {
+        send: (inputs, files) => submit(reply.form, inputs, files, where), where,
+      });
       break;
     case "errors":
       refuse(Object.values(reply.errors).join(" "), where, asked);
@@ -98,12 +116,12 @@ function refuse(sentence, where, asked) {
 }
 
 /** Sends a form; returns {errors} to show in it, or nothing when it may close. */
-async function submit(form, inputs, where) {
+async function submit(form, inputs, files, where) {
   let reply;
   try {
     reply = await post("/submission", {
       ...who(where.channel, where.thread), action: form.action, subject: form.subject,
-      version: form.version, inputs,
+      version: form.version, inputs, files,
     });
   } catch (error) {
     return { errors: { "": error.message } };

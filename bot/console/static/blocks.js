@@ -1,6 +1,6 @@
 // Draws the blocks of a message.
 
-import { bandNode } from "./chart.js";
+import { chartNode } from "./chart.js";
 import { controlsNode } from "./controls.js";
 import { el } from "./dom.js";
 import { spans, wordsOf } from "./text.js";
@@ -25,7 +25,10 @@ export function blockNode(block, { chart, press, level }) {
     case "table":
       return table(block);
     case "band":
-      return bandNode(block, chart);
+    case "scatter":
+    case "waterfall":
+    case "multiples":
+      return chartNode(block, chart);
     case "controls":
       return controlsNode(block.controls, press);
     case "divider":

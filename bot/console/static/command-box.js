@@ -227,6 +227,15 @@ function marked(said, at) {
   return [...said].map((letter, i) => (hit.has(i) ? el("b", {}, letter) : letter));
 }
 
+/** Puts words into the box, for the rest to be typed. */
+export function writeCommand(words) {
+  const input = byId("command");
+  input.value = words.replace(/^\//, "");
+  input.focus();
+  input.setSelectionRange(input.value.length, input.value.length);
+  input.dispatchEvent(new Event("input"));
+}
+
 export function focusCommandBox() {
   byId("command")?.focus();
   announce("Command box");

@@ -20,5 +20,5 @@ export function drawDashboard() {
 
 function ask() {
   openSidebar(false);
-  sendCommand("spend dashboard");
+  sendCommand("dashboard");
 }

@@ -5,7 +5,7 @@ import { spans } from "./text.js";
 
 let forms = 0;
 
-/** Opens a form; `send(inputs)` returns {errors} to show, or nothing when the form may close. */
+/** Opens a form; `send(inputs, files)` returns {errors} to show, or nothing when the form may close. */
 export function openForm(form, { send }) {
   const id = `form-${(forms += 1)}`;
   const opener = document.activeElement;
@@ -40,11 +40,18 @@ export function openForm(form, { send }) {
     showErrors(missing);
     if (Object.keys(missing).length) return;
     busy = true;
+    const { files, unread } = await textsOf(fields);
+    if (Object.keys(unread).length) {
+      busy = false;
+      showErrors(unread);
+      return;
+    }
     submit.setAttribute("aria-disabled", "true");
     submit.setAttribute("aria-busy", "true");
     submit.append(el("span", { class: "spinner", "aria-hidden": "true" }));
-    const inputs = Object.fromEntries(fields.map((f) => [f.field.name, f.value()]));
-    const answer = await send(inputs);
+    const inputs = Object.fromEntries(
+      fields.filter((f) => f.field.kind !== "file").map((f) => [f.field.name, f.value()]));
+    const answer = await send(inputs, files);
     busy = false;
     submit.removeAttribute("aria-disabled");
     submit.removeAttribute("aria-busy");
@@ -74,6 +81,23 @@ export function openForm(form, { send }) {
   fields[0]?.focus();
 }
 
+/** The texts of the files that were chosen, and a sentence for each that cannot be read. */
+async function textsOf(fields) {
+  const files = {};
+  const unread = {};
+  for (const { field, file } of fields.filter((f) => f.field.kind === "file" && f.file())) {
+    try {
+      const bytes = await file().arrayBuffer();
+      files[field.name] = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch (error) {
+      unread[field.name] = error instanceof TypeError
+        ? "The file is not text in UTF-8: save it as UTF-8, and choose it again."
+        : "The file could not be read; choose it again.";
+    }
+  }
+  return { files, unread };
+}
+
 function fieldNode(field, id) {
   const error = el("p", { class: "field-error", id: `${id}-error`, hidden: true });
   const hint = el("p", { class: "field-hint", id: `${id}-hint` }, field.hint);
@@ -89,13 +113,17 @@ function fieldNode(field, id) {
   const node = el("div", { class: "field" }, group ? null : label,
     field.hint && !group ? hint : null, input, group && field.hint ? hint : null, error);
   return {
-    field, node, value,
+    field, node, value, file: () => control.files?.[0],
     focus: () => (group ? control.querySelector("input:checked, input") : control).focus(),
     check() {
       const given = value().trim();
       if (field.required && !given) {
-        return { text: "Please fill this in.", date: "Please choose a date." }[field.kind]
-          ?? "Please choose one.";
+        return {
+          text: "Please fill this in.", date: "Please choose a date.", file: "Please choose a file.",
+        }[field.kind] ?? "Please choose one.";
+      }
+      if (field.kind === "file" && (control.files[0]?.size ?? 0) > LARGEST_FILE) {
+        return `The file is larger than ${LARGEST_FILE / 1024} kB, which no policy is.`;
       }
       if (field.kind === "date" && control.validity.badInput) return "This is not a whole date.";
       return "";
@@ -115,6 +143,7 @@ function fieldNode(field, id) {
 }
 
 const FEW = 5;
+const LARGEST_FILE = 512 * 1024; // bytes, as handlers/conversation.py has it
 
 function inputNode(field, id) {
   if (field.kind === "choice" && field.options.length <= FEW && field.required) {
@@ -138,6 +167,10 @@ function inputNode(field, id) {
       }, o.label)));
   } else if (field.kind === "date") {
     control = el("input", { id, class: "input input-date", type: "date", value: field.initial });
+  } else if (field.kind === "file") {
+    control = el("input", {
+      id, class: "input", type: "file", accept: field.endings.map((e) => `.${e}`).join(","),
+    });
   } else {
     control = el(field.multiline ? "textarea" : "input", {
       id, class: "input", maxlength: field.max_length, autocomplete: "off",

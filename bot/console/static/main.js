@@ -2,7 +2,7 @@
 
 import { sendCommand } from "./actions.js";
 import { get, session } from "./api.js";
-import { drawCommandBox, focusCommandBox } from "./command-box.js";
+import { drawCommandBox, focusCommandBox, writeCommand } from "./command-box.js";
 import { drawDashboard } from "./dashboard.js";
 import { showAllowed } from "./controls.js";
 import { announce, byId, closeMenu, el, icon, toast } from "./dom.js";
@@ -285,6 +285,7 @@ function stepChannel(by) {
 
 const step = (by) => (byId("thread").contains(document.activeElement) ? stepInThread(by) : list.step(by));
 const leaveThread = () => go(state.channel);
+const narrow = matchMedia("(max-width: 1180px)");
 
 async function start() {
   byId("sidebar-open").append(icon("menu"));
@@ -304,6 +305,14 @@ async function start() {
     if (list.atEnd && (unseen || state.channels.get(state.channel)?.unread)) seen();
   }, { passive: true });
   document.addEventListener("visibilitychange", () => list.atEnd && seen());
+  document.addEventListener("click", (event) => {
+    const used = event.target.closest?.(".code-command");
+    if (!used) return;
+    // Where the thread covers the channel, the answer would not be seen.
+    if (byId("thread").contains(used) && narrow.matches) leaveThread();
+    if (used.dataset.runs === "yes") sendCommand(used.dataset.command);
+    else writeCommand(used.dataset.command);
+  });
   window.addEventListener("hashchange", () => { closeMenu(); route(); });
   useChannelList(list);
   startThread({ closed: leaveThread, keepPlace: (change) => list.keepPlace(change) });

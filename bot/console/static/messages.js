@@ -1,9 +1,10 @@
 // A list of messages: draws them, keeps them up to date in place, keeps the reader's place.
 
-import { pressIn } from "./actions.js";
+import { COUNCIL, pressIn, toCouncil } from "./actions.js";
 import { fillBlocks } from "./blocks.js";
 import { el, icon } from "./dom.js";
 import { putCards } from "./private.js";
+import { state } from "./state.js";
 import { highlightYou, plural } from "./text.js";
 import { dayKey, dayWords, timeNode } from "./times.js";
 
@@ -189,7 +190,8 @@ export class MessageList {
       el("a", { class: "permalink", href: address }, timeNode(message.posted_at)),
       message.edited_at
         ? el("span", { class: "edited" }, "edited ", timeNode(message.edited_at))
-        : "");
+        : "",
+      state.workspace.council ? this.#toCouncil(entry) : "");
     body.classList.toggle("framed", isFramed(message.content));
     fillBlocks(body, message.content.blocks, message.charts, {
       level: this.level, press: entry.press,
@@ -197,6 +199,16 @@ export class MessageList {
     putCards(node);
     highlightYou(body);
     this.#replies(entry);
+  }
+
+  /** The entry that a chat platform has in a message's own menu. */
+  #toCouncil({ message, node }) {
+    const button = el("button", {
+      type: "button", class: "to-council", title: "To the council",
+      data: { action: COUNCIL }, "aria-haspopup": "dialog",
+      on: { click: () => button.getAttribute("aria-disabled") || toCouncil(message, button, node) },
+    }, icon("council", 14), el("span", {}, "To the council"));
+    return button;
   }
 
   #replies({ message, replies }) {

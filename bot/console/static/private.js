@@ -18,7 +18,7 @@ export function useChannelList(list) {
 const KEPT = 40;
 
 /** Shows an answer right below the buttons of the message it is about, else at the end of the channel. */
-export function showPrivate({ near, channel, thread, asked, message, charts }) {
+export function showPrivate({ near, channel, thread, asked, message, charts, page }) {
   const body = el("div", { class: "body" });
   const card = el("section", {
     class: `private tone-${message.tone}`, "aria-label": "Only you can see this", tabindex: "-1",
@@ -35,11 +35,15 @@ export function showPrivate({ near, channel, thread, asked, message, charts }) {
   const about = cards.find((c) => c.card === near); // a button of a private answer was pressed
   const entry = {
     card, channel, inThread: Boolean(near?.closest("#thread")), messageId: near?.dataset.id ?? null,
-    person: state.persona?.person, after: about?.after ?? channelList.newest, about,
+    person: state.persona?.person, after: about?.after ?? channelList.newest, about, page,
   };
   fillBlocks(body, message.blocks, charts, {
     level: 4, press: pressIn({ channel, thread, node: () => card }),
   });
+  if (page && about?.page) {
+    takePlace(entry, about, message.summary);
+    return;
+  }
   if (about?.messageId) Object.assign(entry, { messageId: about.messageId, inThread: about.inThread });
   // A refusal about the same message takes the place of the one before.
   for (const old of cards.filter((c) => sameSpot(c, entry))) remove(old);
@@ -49,6 +53,26 @@ export function showPrivate({ near, channel, thread, asked, message, charts }) {
   highlightYou(card);
   announce(`Only you can see this: ${message.summary}`);
   bring(card);
+}
+
+/** A page shows something else: the same place, and the same button has the focus. */
+function takePlace(entry, former, summary) {
+  const buttons = (of) => [...of.card.querySelectorAll("[data-control]")];
+  const at = buttons(former).indexOf(document.activeElement);
+  Object.assign(entry, {
+    about: former.about, after: former.after, inThread: former.inThread, messageId: former.messageId,
+  });
+  const asked = former.card.querySelector(".private-asked");
+  if (asked) {
+    asked.firstChild.textContent = `/dashboard ${entry.page}`;
+    entry.card.querySelector(".private-head").after(asked);
+  }
+  cards.splice(cards.indexOf(former), 1, entry);
+  former.card.replaceWith(entry.card);
+  if (!entry.messageId) arrange();
+  highlightYou(entry.card);
+  announce(`Only you can see this: ${summary}`);
+  (buttons(entry)[at] ?? entry.card).focus({ preventScroll: true });
 }
 
 /** Scrolls until a card is seen: all of it, or its beginning when it is higher than the view. */

@@ -11,12 +11,13 @@ export function spans(text) {
       case "strong":
         return el("strong", {}, span.text);
       case "code":
-        return el("code", {}, span.text);
+        return isCommand(span.text) ? commandNode(span.text) : el("code", {}, span.text);
       case "link":
         return /^(https?:\/\/|mailto:)/i.test(span.url)
           ? el("a", { href: span.url, target: "_blank", rel: "noopener noreferrer" }, span.text,
             el("span", { class: "unseen" }, " (opens in a new tab)"))
-          : `${span.text} (${span.url})`;
+          : span.url.startsWith("#/channel/") ? el("a", { href: span.url }, span.text)
+            : `${span.text} (${span.url})`;
       case "mention":
         return el("span", {
           class: "mention", title: span.person, data: { person: span.person },
@@ -27,6 +28,23 @@ export function spans(text) {
         return span.text;
     }
   });
+}
+
+/** Whether the words are a command that there is, with what may follow it. */
+const isCommand = (words) => words.startsWith("/")
+  && state.commands.some((c) => c.name.split(" ")[0] === words.slice(1).split(" ")[0]);
+
+/** Where a person's own words come: NAME, TEXT, [budget]. */
+const BLANK = /\s*(\[|\b[A-Z]{3,}\b|…)/;
+
+/** A command that runs when it is used; with a blank in it, it waits in the command box for the words. */
+function commandNode(words) {
+  const blank = words.search(BLANK);
+  const does = blank < 0 ? `Run ${words}` : `Write ${words} in the command box`;
+  return el("button", {
+    type: "button", class: "code-command", title: does, "aria-label": does,
+    data: { command: blank < 0 ? words : `${words.slice(0, blank)} `, runs: blank < 0 ? "yes" : "no" },
+  }, el("code", {}, words));
 }
 
 /** Highlights the mentions of who you are now, everywhere. */

@@ -1,0 +1,1 @@
+"""The quarterly retrospective's rules: what a rule did, what it saved, what should become of it."""

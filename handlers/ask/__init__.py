@@ -1,0 +1,1 @@
+"""``/spend`` answers: why, top, compare, forecast; how what is typed is read."""

@@ -1,0 +1,172 @@
+"""The charts of dashboards, from exact sums: a series by day, parts beside each other, what changed a sum."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.contributions import largest, parts_of, smallest, whole_of
+from guardrails.lists import every
+from guardrails.policy.bills import Dimension
+from guardrails.unit_economics import waterfall
+from handlers.conversation import (
+    Band,
+    Block,
+    Multiples,
+    Panel,
+    Step,
+    Waterfall,
+)
+from handlers.dashboards.parts import UNALLOCATED, WEEK, Days, Whole, change, money, weeks
+from handlers.turn import Turn
+from storage import anomalies
+
+PANELS = 4
+STEPS = 6
+#: What is said of a chart names as many parts.
+_SAID = 4
+_DAY = timedelta(days=1)
+
+
+def spend_band(
+    title: str, amounts: Mapping[date, Decimal], days: Days, currency: str
+) -> list[Block]:
+    """Spend by day as a chart whose words say the finding; nothing while no day is known."""
+    if not any(amounts.values()) or days.whole is None:
+        return []
+    now, before = weeks(amounts, days.whole.last)
+    known = {d: a for d, a in amounts.items() if d <= days.whole.last}
+    most = max(known, key=lambda d: (known[d], d)) if known else days.whole.last
+    alt = (
+        f"{title}: {money(now / WEEK, currency)} a day in the week to {words.day(days.whole.last)}, "
+        f"{change(now, before)} against the week before; most on {words.day(most)}, "
+        f"{money(known.get(most, Decimal(0)), currency)}."
+    )
+    shown = [days.all.first + n * _DAY for n in range(days.all.days)]
+    values = [float(amounts.get(d, Decimal(0))) for d in shown]
+    growing = set(days.growing)
+    return [series_band(title, alt, currency, shown, values, [d in growing for d in shown])]
+
+
+def series_band(
+    title: str,
+    alt: str,
+    unit: str,
+    days: Sequence[date],
+    values: Sequence[float | None],
+    incomplete: Sequence[bool] = (),
+) -> Band:
+    """A plain series by day."""
+    none = (None,) * len(days)
+    return Band(
+        title=title,
+        alt=alt,
+        unit=unit,
+        days=tuple(days),
+        observed=tuple(values),
+        expected=none,
+        lower=none,
+        upper=none,
+        anomalous=(False,) * len(days),
+        incomplete=tuple(incomplete) or (False,) * len(days),
+    )
+
+
+def part_of(name: str, whole: Whole) -> str:
+    """Under which of the parts of a whole a name is counted: its own, the smaller ones, what has no name."""
+    named = [part for part, _ in whole.parts]
+    if name in named:
+        return name
+    rest = next((part for part in named if part.endswith(" smaller ones")), "")
+    return rest if name else UNALLOCATED
+
+
+def spend_multiples(
+    title: str,
+    found: Mapping[tuple[str, date], Decimal],
+    whole: Whole,
+    days: Days,
+    marked: Collection[str] = (),
+) -> list[Block]:
+    """Spend by day of each part of a whole, on complete days; ``marked`` parts have an open anomaly."""
+    if days.whole is None or len(whole.parts) < 2:
+        return []
+    series: dict[str, dict[date, Decimal]] = {name: defaultdict(Decimal) for name, _ in whole.parts}
+    for (name, day), amount in found.items():
+        if day <= days.whole.last:
+            series[part_of(name, whole)][day] += amount
+    shown = [days.whole.first + n * _DAY for n in range(days.whole.days)]
+    notes = {
+        name: f"{money(now / WEEK, whole.currency)} a day, {change(now, before)}"
+        for name, amounts in series.items()
+        for now, before in [weeks(amounts, days.whole.last)]
+    }
+    said = "; ".join(
+        f"{name} {note}{' and an open anomaly' if name in marked else ''}"
+        for name, note in [*notes.items()][:_SAID]
+    )
+    more = f"; and {len(notes) - _SAID} more" if len(notes) > _SAID else ""
+    panels = (
+        Panel(
+            name=name,
+            note=notes[name],
+            values=tuple(float(amounts.get(d, Decimal(0))) for d in shown),
+            marked=name in marked,
+        )
+        for name, amounts in series.items()
+    )
+    alt = (
+        f"{title}, the week to {words.day(days.whole.last)} against the week before: {said}{more}."
+    )
+    return [
+        Multiples(
+            title=title,
+            alt=alt,
+            unit=whole.currency,
+            days=tuple(shown),
+            panels=tuple(panels),
+        )
+    ]
+
+
+def spend_waterfall(
+    before: Mapping[str, Decimal], now: Mapping[str, Decimal], days: Days, currency: str
+) -> list[Block]:
+    """From the spend of as many days before to that of the complete days, by what changed it: exact to the
+    currency's smallest unit. Nothing where there is no before."""
+    parts = parts_of(before, now)
+    whole = whole_of(parts)
+    moved = [p for p in parts if p.change]
+    if days.whole is None or days.before is None or not whole.before or not moved:
+        return []
+    shown = [(p.name or UNALLOCATED, p.change) for p in largest(moved, STEPS)]
+    labels = [f"to {words.day(p.last)}" for p in (days.before, days.whole)]
+    first, *steps, last = waterfall((labels[0], whole.before), shown, labels[1], smallest(currency))
+    said = [f"{s.label} {signed(s.amount, currency)}" for s in steps]
+    alt = (
+        f"Spend of {words.days(days.whole.days)} {labels[1]}: {money(last.amount, currency)}, after "
+        f"{money(first.amount, currency)} in as many before ({change(whole.now, whole.before)}): "
+        f"{every(said)}."
+    )
+    return [
+        Waterfall(
+            title=f"What changed spend, by team: {words.days(days.whole.days)} each",
+            alt=alt,
+            unit=currency,
+            start=Step(name=first.label, amount=first.amount),
+            steps=tuple(Step(name=s.label, amount=s.amount) for s in steps),
+            end=Step(name=last.label, amount=last.amount),
+        )
+    ]
+
+
+def open_on(turn: Turn, dimension: Dimension) -> set[str]:
+    """The names in a dimension whose spend, or what it buys, has an open anomaly."""
+    scopes = (row.scope.partition(":") for row in anomalies.shown(turn.connection))
+    return {name for kind, _, name in scopes if kind == dimension}
+
+
+def signed(amount: Decimal, currency: str) -> str:
+    """``+$800``, ``−$20``."""
+    return f"{'−' if amount < 0 else '+'}{money(abs(amount), currency)}"

@@ -1,0 +1,154 @@
+"""Cost against quality of experiments: what a unit costs and how good it is, against the days before."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from guardrails.alerts import words
+from guardrails.policy.alerts import CostPerUnit
+from handlers.conversation import Block, Heading, Point, Scatter, Table
+from handlers.dashboards.costs import first_price, per, price_said, prices
+from handlers.dashboards.parts import SHOWN, Days, change, made_of, money
+from handlers.turn import Turn
+from storage import dashboards
+
+#: What is drawn at most, and from which change on cost has moved (share).
+DRAWN = 24
+MOVED = Decimal("0.05")
+SAME = 1.005  # a score that is no better: what is said as “no change”
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An experiment's cost (of one ``unit``, of all it did where none is counted) and its mean ``score`` (of
+    ``metric``), now and in as many days before; nothing where it was not known."""
+
+    name: str
+    unit: CostPerUnit | None
+    cost: Decimal
+    cost_before: Decimal
+    metric: str
+    score: float
+    score_before: float
+
+    @property
+    def dearer(self) -> bool:
+        """Whether it costs more than before and is no better."""
+        rose = self.cost_before > 0 and self.cost > self.cost_before * (1 + MOVED)
+        return rose and self.score < self.score_before * SAME
+
+
+def cost_against_quality(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> list[Block]:
+    """The dearest experiments first, as a chart where two or more are measured alike, and as a table."""
+    if days.whole is None or days.before is None:
+        return []
+    found = list(judged(turn, days, sums))
+    if not found:
+        return []
+    rows = [
+        (
+            one.name,
+            _cost_said(turn, one),
+            f"{one.score:.3f} {one.metric}" if one.metric else "–",
+            _moved(
+                change(one.cost, one.cost_before),
+                change(one.score, one.score_before) if one.metric else "",
+            ),
+        )
+        for one in found[:SHOWN]
+    ]
+    return [
+        Heading(text="Cost against quality"),
+        *_chart(turn, found),
+        Table(header=("Experiment", "Cost", "Quality", "Change"), rows=tuple(rows), align="lrrl"),
+        made_of(
+            "/spend unit",
+            "/spend NAME last 30d",
+            note=f"complete days to {words.day(days.whole.last)}, "
+            f"against the {words.days(days.before.days)} before",
+        ),
+    ]
+
+
+def judged(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> Iterator[Judged]:
+    """The experiments with a unit cost or a score, in the order of their spend."""
+    watch = turn.policy.watch
+    if days.whole is None or days.before is None or not (watch.units or watch.quality):
+        return
+    both = (days.whole, days.before)
+    now, before = (prices(turn, p, "experiment") for p in both)
+    spent, earlier = (
+        dashboards.spend_by(turn.connection, turn.policy, p, "experiment") for p in both
+    )
+    good, was = (dashboards.means_by(turn.connection, watch.quality, p, "experiment") for p in both)
+    nothing = Decimal(0)
+    for name, _ in sorted(sums.items(), key=lambda item: (-item[1], item[0])):
+        if not name:
+            continue
+        unit = first_price(watch.units, now, name)
+        metric = next((m for m in watch.quality if (m, name) in good), "")
+        if unit is None and not metric:
+            continue
+        if unit is not None:
+            key = (unit.metric, name)
+            cost, cost_before = now[key], before.get(key, nothing)
+        else:
+            cost, cost_before = spent.get((name,), nothing), earlier.get((name,), nothing)
+        scores = (m.get((metric, name), 0.0) for m in (good, was))
+        yield Judged(name, unit, cost, cost_before, metric, *scores)
+
+
+def _chart(turn: Turn, found: Sequence[Judged]) -> list[Block]:
+    """Those that are measured alike (the same unit and score), where two or more are: the kind that most have."""
+    measured = [o for o in found if o.metric and o.cost > 0]
+    kinds = Counter(_kind(o) for o in measured)
+    kind = max(kinds, key=lambda k: (kinds[k], k[0] != "", k), default=("", ""))
+    if kinds[kind] < 2:
+        return []
+    alike = [o for o in measured if _kind(o) == kind][:DRAWN]
+    unit, metric = alike[0].unit, alike[0].metric
+    best, cheapest = max(alike, key=lambda o: o.score), min(alike, key=lambda o: o.cost)
+    said = (
+        f"Best is {best.name}: {best.score:.3f} {metric} at {_cost_said(turn, best)}. Cheapest is "
+        f"{cheapest.name}: {cheapest.score:.3f} at {_cost_said(turn, cheapest)}."
+    )
+    if best is cheapest:
+        said = f"{best.name} is best and cheapest: {best.score:.3f} {metric} at {_cost_said(turn, best)}."
+    dearer = [o for o in alike if o.dearer]
+    if dearer:
+        names = ", ".join(f"{o.name} ({change(o.cost, o.cost_before)})" for o in dearer)
+        said += f" Dearer than before and no better: {names}."
+    return [
+        Scatter(
+            title="Cost against quality, by experiment",
+            alt=f"Cost against quality of {len(alike)} experiments. {said}",
+            x_label=f"Cost per {per(unit)}" if unit else "Cost in all",
+            x_unit=turn.policy.workspace.currency,
+            y_label="Quality",
+            y_unit=metric,
+            points=tuple(
+                Point(name=o.name, x=float(o.cost), y=o.score, marked=o.dearer) for o in alike
+            ),
+        )
+    ]
+
+
+def _kind(one: Judged) -> tuple[str, str]:
+    return (one.unit.metric if one.unit else "", one.metric)
+
+
+def _cost_said(turn: Turn, one: Judged) -> str:
+    if one.unit is not None:
+        return price_said(turn, one.unit, one.cost)
+    return f"{money(one.cost, turn.policy.workspace.currency)} in all"
+
+
+def _moved(cost: str, quality: str) -> str:
+    """``cost +12 %, quality −1 %``; ``none`` when neither has changed."""
+    if cost == "no change" and quality in ("no change", ""):
+        return "none"
+    told = [f"cost {cost}"] if cost != "no change" else []
+    if quality and quality != "no change":
+        told.append(f"quality {quality}")
+    return ", ".join(told)

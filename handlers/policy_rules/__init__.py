@@ -1,0 +1,1 @@
+"""``/policy``: the rules as they are, and what changed rules would have done."""

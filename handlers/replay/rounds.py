@@ -1,0 +1,45 @@
+"""The days of a replay, and when on each of them the bot looked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from guardrails.policy.model import Policy
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """From ``first`` to ``last``; ``newest`` is the newest day that the bills have now."""
+
+    first: date
+    last: date
+    newest: date
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + n * DAY for n in range((self.last - self.first).days + 1)]
+
+    def seen(self, day: date) -> date:
+        """The newest day that the bills had on a morning: the day before, for how late an export came then is not
+        kept."""
+        return min(self.newest, day - DAY)
+
+    def through(self, policy: Policy, day: date) -> date:
+        """The last day that was complete on a morning: storage.budgets.last_complete_day, then."""
+        late = max(b.complete_after_days for b in policy.bills)
+        return min(self.seen(day) - late * DAY, day - DAY)
+
+
+def looks(policy: Policy, days: list[date]) -> Iterator[tuple[datetime, date]]:
+    """(when, the workspace's day) of each reading of the bills, by the policy's schedule."""
+    zone = policy.workspace.zone
+    for day in days:
+        for at in sorted(policy.schedule.read_bills_at):
+            yield datetime.combine(day, time.fromisoformat(at), zone).astimezone(UTC), day
+
+
+def begin_of(policy: Policy, day: date) -> datetime:
+    """The first moment of a day of the workspace."""
+    return datetime.combine(day, time(), policy.workspace.zone).astimezone(UTC)

@@ -1,0 +1,1 @@
+"""The quarterly retrospective: the policy's rules judged by what they did."""
