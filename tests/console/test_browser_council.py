@@ -18,6 +18,7 @@ from tests.console.desk import Desk, open_desk
 from tests.console.windows import EXECUTIVE, Window, alert
 from tests.handlers.councils import Hall, council_policy
 from tests.handlers.sandboxing import labels
+from tests.stored import rows_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,9 +49,7 @@ async def busy_desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def items(desk: Desk) -> list[tuple[str, str]]:
-    with desk.database.read() as connection:
-        rows = connection.execute(CouncilItem.__table__.select())  # type: ignore[attr-defined]
-        return [(r.title, r.subject) for r in rows]
+    return [(r.title, r.subject) for r in rows_of(desk.database, CouncilItem)]
 
 
 async def test_a_message_is_brought_with_its_address(window: Window, busy_desk: Desk) -> None:

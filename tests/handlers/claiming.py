@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 
 from guardrails.money import MICROS
 from handlers.conversation import Button, Controls, Facts, Message, Place
@@ -14,6 +14,7 @@ from storage.tables.delivery import Outbox
 from storage.tables.shadow import ShadowQuestion
 from storage.tables.spend import CostRollup
 from tests.handlers.alerting import Bot
+from tests.stored import rows_of
 
 FIRST = date(2026, 9, 1)
 
@@ -78,8 +79,7 @@ class Shop(Bot):
         return self.turn(look_at_shadow)
 
     def rows(self, table: Any) -> list[Any]:
-        with self.database.read() as connection:
-            return list(connection.execute(select(table.__table__)))
+        return rows_of(self.database, table)
 
     def asked(self) -> Any:
         (row,) = self.rows(ShadowQuestion)

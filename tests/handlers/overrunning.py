@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 
 from guardrails.authority import roles_of
 from guardrails.money import MICROS
@@ -22,6 +22,7 @@ from storage.tables.delivery import Outbox
 from storage.tables.spend import CostRollup, MetricPoint
 from tests.conftest import POLICY
 from tests.handlers.alerting import Bot, places
+from tests.stored import rows_of
 
 FIRST = date(2026, 8, 1)  # of the bill: months of history before the day of the tests
 BUDGET = "  - {name: ranker, scope: {experiment: ranker}, limit: 3000, owner: owner@example.com}\n"
@@ -72,8 +73,7 @@ class Desk(Bot):
         return 1 if row is None else int(row.revision)
 
     def rows(self, table: Any) -> list[Any]:
-        with self.database.read() as connection:
-            return list(connection.execute(select(table.__table__)))
+        return rows_of(self.database, table)
 
     def row(self, overrun_id: str) -> Any:
         with self.database.read() as connection:

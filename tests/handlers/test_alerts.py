@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from handlers.alerts.publish import Published, publish
 from handlers.conversation import (
@@ -27,11 +26,11 @@ from storage.tables.audit import AuditEntry
 from storage.tables.delivery import Outbox
 from storage.tables.timing import Deadline
 from tests.handlers.alerting import Bot, finding, places
+from tests.stored import rows_of
 
 
 def rows(bot: Bot, table: Any) -> list[Any]:
-    with bot.database.read() as connection:
-        return list(connection.execute(select(table.__table__)))
+    return rows_of(bot.database, table)
 
 
 def sent(bot: Bot, kind: str, prefix: str = "") -> list[Any]:

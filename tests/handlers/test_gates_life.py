@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from guardrails.money import MICROS
 from handlers.conversation import Controls, Done, Message, Refused
@@ -36,6 +36,7 @@ from storage.tables.timing import Deadline
 from tests.conftest import NOW, Clock
 from tests.handlers.gating import UNSIGNED, GateDesk, gate_policy
 from tests.handlers.lives import live, look_longer
+from tests.stored import rows_in
 
 TABLES: tuple[Any, ...] = (
     *(Sandbox, GateCase, GateSign, Actuation, BudgetEntry, AuditEntry, Delivered, Outbox),
@@ -292,7 +293,7 @@ class GateLife(RuleBasedStateMachine):
     @invariant()
     def whole(self) -> None:
         with self.database.read() as connection:
-            found = {t: connection.execute(select(t.__table__)).all() for t in LOOKED_AT}
+            found = {t: rows_in(connection, t) for t in LOOKED_AT}
             assert isinstance(audit.verify(connection), int)
         cases = found[GateCase]
         assert sum(c.state == "proposed" for c in cases) <= 1

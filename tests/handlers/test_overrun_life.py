@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from handlers.conversation import Controls, Message, Refused
 from storage import audit
@@ -37,6 +37,7 @@ from storage.tables.timing import Deadline
 from tests.conftest import NOW, Clock
 from tests.handlers.lives import live, look_longer
 from tests.handlers.overrunning import LADDER, Desk, overrun_policy
+from tests.stored import rows_in
 
 WAITING = ("open", "review")
 TABLES: tuple[Any, ...] = (
@@ -217,9 +218,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def whole(self) -> None:
         with self.database.read() as connection:
-            found = {
-                table: connection.execute(select(table.__table__)).all() for table in LOOKED_AT
-            }
+            found = {table: rows_in(connection, table) for table in LOOKED_AT}
             assert isinstance(audit.verify(connection), int)
         rows = found[Overrun]
         self._one_waits(rows)

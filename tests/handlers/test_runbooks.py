@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from guardrails.runbooks import token
 from handlers.alerts.publish import publish
@@ -23,6 +22,7 @@ from storage.tables.runbooks import RunbookShown, RunbookTick
 from storage.tables.timing import Deadline
 from tests.conftest import runbook
 from tests.handlers.alerting import Bot, finding, places
+from tests.stored import rows_of
 
 STEPS = ("Look at the drivers.", "Stop what runs away.")
 LATE = """escalation:
@@ -33,8 +33,7 @@ LATE = """escalation:
 
 
 def rows(bot: Bot, table: Any) -> list[Any]:
-    with bot.database.read() as connection:
-        return list(connection.execute(select(table.__table__)))
+    return rows_of(bot.database, table)
 
 
 def sent(bot: Bot, kind: str, ending: str) -> list[Message]:

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from guardrails.money import MICROS
 from guardrails.sandboxes.life import ENDED, LIVING, MOVES, STATES
@@ -43,6 +43,7 @@ from storage.tables.timing import Deadline
 from tests.conftest import NOW, Clock
 from tests.handlers.lives import live, look_longer
 from tests.handlers.sandboxing import FORM, Sand, labels, sandbox_policy
+from tests.stored import rows_in
 
 WAITING = ("open", "review")
 TABLES: tuple[Any, ...] = (
@@ -313,9 +314,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def whole(self) -> None:
         with self.database.read() as connection:
-            found = {
-                table: connection.execute(select(table.__table__)).all() for table in LOOKED_AT
-            }
+            found = {table: rows_in(connection, table) for table in LOOKED_AT}
             assert isinstance(audit.verify(connection), int)
         rows = found[Sandbox]
         self._states_follow_the_moves(rows)

@@ -13,6 +13,7 @@ from handlers.router import find
 from storage.policy_file import LoadedPolicy, parse_policy, policy_hash
 from storage.tables.council import CouncilItem
 from tests.slack.conftest import ALERTS, ENGINEER, GUEST, NOBODY, POLICY, SEARCH, STRANGER, World
+from tests.stored import rows_of
 
 NAME = "Bring to the council"
 
@@ -32,8 +33,7 @@ def written(world: World, words: str = "Shall we keep the old ranker?", **more: 
 
 
 def items(world: World) -> list[Any]:
-    with world.kernel.database.read() as connection:
-        return list(connection.execute(CouncilItem.__table__.select()).all())  # type: ignore[attr-defined]
+    return rows_of(world.kernel.database, CouncilItem)
 
 
 async def test_the_form_and_what_comes_of_it(world: World) -> None:

@@ -13,6 +13,7 @@ from storage.tables.council import CouncilItem
 from tests.contract.seats import field_errors
 from tests.fakes.teams_cards import inputs, words
 from tests.fakes.teams_state import Chat
+from tests.stored import rows_of
 from tests.teams.house import House
 
 NAME = "Bring to the council"
@@ -31,8 +32,7 @@ def written(home: House, text: str, root: str | None = None) -> dict[str, Any]:
 
 
 def items(home: House) -> list[Any]:
-    with home.kernel.database.read() as connection:
-        return list(connection.execute(CouncilItem.__table__.select()).all())  # type: ignore[attr-defined]
+    return rows_of(home.kernel.database, CouncilItem)
 
 
 def values(sent: Any) -> dict[str, str]:
