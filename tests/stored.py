@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, select
 
 from storage.database import Database
 
 
 def rows_in(connection: Connection, table: Any) -> list[Any]:
-    """All rows of a table's class, by its primary key: a database promises no order by itself."""
+    """All rows of a table's class: by their number where they have one, as a database promises no order by itself.
+
+    Identifiers that are drawn say nothing of the order; what has them comes as it is stored.
+    """
     columns = table.__table__
-    return list(connection.execute(select(columns).order_by(*columns.primary_key)))
+    numbers = [c for c in columns.primary_key if isinstance(c.type, Integer)]
+    return list(connection.execute(select(columns).order_by(*numbers)))
 
 
 def rows_of(database: Database, table: Any) -> list[Any]:
