@@ -58,7 +58,7 @@ class Kernel:
     async def answer(self, interaction: Interaction) -> AnyReply:
         """The reply to an interaction, after its transaction; what it posts is on its way."""
         began = time.perf_counter()
-        if interaction.kind == "home":
+        if router.looks(interaction):
             return await self._look(interaction)
         try:
             answered = await self.database.in_write(
@@ -78,7 +78,7 @@ class Kernel:
         return reveal(answered.reply, self.actuators)
 
     async def _look(self, interaction: Interaction) -> AnyReply:
-        """A page takes long to make and changes nothing: clicks do not wait for it."""
+        """A page or a table may take long to make and changes nothing: clicks do not wait for it."""
         began = time.perf_counter()
         try:
             reply = await self.database.in_read(
@@ -87,7 +87,7 @@ class Kernel:
         except Exception as error:
             reply = router.refused(error, interaction)
         ANSWERS.labels(interaction.kind, reply.kind).observe(time.perf_counter() - began)
-        return reply
+        return reveal(reply, self.actuators)
 
     async def turn(self, work: Callable[[Turn], T]) -> T:
         """Runs a job's work in one transaction; what it posts is on its way afterwards."""

@@ -16,13 +16,13 @@ _WORKS_WITH = {
 }
 
 
-@command("help", permission="read", does="shows what can be typed")
+@command("help", permission="read", does="shows what can be typed", looks=True)
 def show_help(turn: Turn, it: Interaction) -> Private:
     """All commands, with what each does."""
     return Private(message=help_message(turn.policy, ""))
 
 
-@command("spend help", permission="read", does="shows what /spend can do")
+@command("spend help", permission="read", does="shows what /spend can do", looks=True)
 def show_spend_help(turn: Turn, it: Interaction) -> Private:
     """The commands that begin with /spend."""
     return Private(message=help_message(turn.policy, "spend"))

@@ -16,9 +16,9 @@ from handlers.conversation import (
     Option,
     Private,
 )
-from handlers.dashboards.showing import DASHBOARDS, default_for, show, show_dashboard
+from handlers.dashboards.showing import DASHBOARDS, default_for, named, show
 from handlers.refusals import NotFound
-from handlers.router import AnyReply, command, press
+from handlers.router import command, press
 from handlers.turn import Turn
 
 SHOW = "dashboard.show"  # another one, or the same again, in its place
@@ -38,24 +38,21 @@ _LABELS = {
     does="your role's dashboard with its buttons, or another's",
     usage="[engineer, product, finance, executive or finops]",
     example="/dashboard finance",
+    looks=True,
 )
-def show_typed(turn: Turn, it: Interaction) -> AnyReply:
+def show_typed(turn: Turn, it: Interaction) -> Private:
     """The dashboard that was typed, else that of the roles of now."""
-    typed = " ".join(it.inputs.get("text", "").split()).casefold()
-    name = typed or default_for(it.actor.roles)
-    if name not in DASHBOARDS:
-        return show_dashboard(turn, it)  # knows other words for them, and says what there is
-    return page(turn, it.actor, name)
+    return page(turn, it.actor, named(it.inputs.get("text", ""), it.actor.roles))
 
 
-@press(OPEN, permission="spend.read")
+@press(OPEN, permission="spend.read", looks=True)
 def open_own(turn: Turn, it: Interaction) -> Private:
     """The dashboard of the roles of now, as an answer of its own."""
     shown = page(turn, it.actor, default_for(it.actor.roles))
     return shown.model_copy(update={"page": ""})
 
 
-@press(SHOW, permission="spend.read")
+@press(SHOW, permission="spend.read", looks=True)
 def show_chosen(turn: Turn, it: Interaction) -> Private:
     """The dashboard that was chosen, else the same with the numbers of now."""
     name = it.inputs.get("choice") or it.subject

@@ -66,7 +66,12 @@ def show_home(turn: Turn, it: Interaction) -> Private:
     return Private(message=message, page=name)
 
 
-@command("spend mine", permission="spend.read", does="your experiments and what waits for you")
+@command(
+    "spend mine",
+    permission="spend.read",
+    does="your experiments and what waits for you",
+    looks=True,
+)
 def show_mine(turn: Turn, it: Interaction) -> Private:
     """The same page, where there is no place for a page."""
     return Private(message=home_message(turn, it))

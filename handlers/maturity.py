@@ -91,6 +91,7 @@ def look_at_maturity(turn: Turn) -> int:
     does="how far the bot goes with each team, and what the next level needs",
     usage="[team]",
     example="/spend maturity search",
+    looks=True,
 )
 def show_maturity(turn: Turn, it: Interaction) -> Private:
     """All teams, or one of them with all reasons."""

@@ -38,7 +38,10 @@ Handler = Callable[[Turn, Interaction], AnyReply]
 
 @dataclass(frozen=True)
 class Registered:
-    """A handler with the permission it demands. ``does``, ``usage``, ``example``: what a command's help shows."""
+    """A handler with the permission it demands. ``does``, ``usage``, ``example``: what a command's help shows.
+
+    ``looks``: it changes nothing, so that it is given a view of the database, and clicks do not wait for it.
+    """
 
     kind: Kind
     name: str
@@ -47,6 +50,7 @@ class Registered:
     does: str = ""
     usage: str = ""
     example: str = ""
+    looks: bool = False
 
 
 _registry: dict[tuple[Kind, str], Registered] = {}
@@ -60,19 +64,24 @@ def _register(
     does: str = "",
     usage: str = "",
     example: str = "",
+    looks: bool = False,
 ) -> Callable[[Handler], Handler]:
     def keep(handler: Handler) -> Handler:
         if (kind, name) in _registry:
             raise ValueError(f"two handlers for the {kind} {name}")
-        _registry[kind, name] = Registered(kind, name, permission, handler, does, usage, example)
+        _registry[kind, name] = Registered(
+            kind, name, permission, handler, does, usage, example, looks
+        )
         return handler
 
     return keep
 
 
-def press(name: str, *, permission: Permission) -> Callable[[Handler], Handler]:
-    """Registers what a button or menu does."""
-    return _register("press", name, permission)
+def press(
+    name: str, *, permission: Permission, looks: bool = False
+) -> Callable[[Handler], Handler]:
+    """Registers what happens when a button or menu with this action is used."""
+    return _register("press", name, permission, looks=looks)
 
 
 def submission(name: str, *, permission: Permission) -> Callable[[Handler], Handler]:
@@ -81,15 +90,21 @@ def submission(name: str, *, permission: Permission) -> Callable[[Handler], Hand
 
 
 def command(
-    name: str, *, permission: Permission, does: str, usage: str = "", example: str = ""
+    name: str,
+    *,
+    permission: Permission,
+    does: str,
+    usage: str = "",
+    example: str = "",
+    looks: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Registers a command by its words, such as ``spend mine``; the rest arrives as input ``text``."""
-    return _register("command", name, permission, does, usage, example)
+    return _register("command", name, permission, does, usage, example, looks)
 
 
 def home(*, permission: Permission) -> Callable[[Handler], Handler]:
     """Registers what a person's own page shows."""
-    return _register("home", "home", permission)
+    return _register("home", "home", permission, looks=True)
 
 
 def registered(kind: Kind | None = None) -> list[Registered]:
@@ -179,17 +194,21 @@ def answer(
     kept = _kept(connection, interaction)
     if kept is not None:
         return Answered(kept)
-    if interaction.kind == "command":
-        found, rest = find_command(interaction.name, interaction.inputs.get("text", ""))
-        interaction = interaction.model_copy(update={"inputs": {"text": rest}})
-    else:
-        found = find(interaction.kind, interaction.name)
+    found, interaction = _find_for(interaction)
     _check(loaded, found, interaction)
     turn = Turn(connection, loaded, now, places)
     reply = found.handler(turn, interaction)
     if not _keep(connection, interaction, reply, now):
         raise AnsweredElsewhere
     return Answered(reply, bool(turn.said))
+
+
+def looks(interaction: Interaction) -> bool:
+    """Whether its handler changes nothing, so that :func:`look` may answer it."""
+    try:
+        return _find_for(interaction)[0].looks
+    except NotFound:
+        return False
 
 
 def look(
@@ -199,14 +218,22 @@ def look(
     interaction: Interaction,
     now: datetime,
 ) -> AnyReply:
-    """The page of the one who looks, with the state and the roles of now.
+    """The answer to one who only looks, with the state and the roles of now.
 
-    Looking changes nothing, so a view of the database is enough, and nothing is kept. Raises what :func:`refused`
-    puts into words.
+    A view of the database is enough, and nothing is kept: the same delivery again is looked at again. Raises what
+    :func:`refused` puts into words.
     """
-    found = find(interaction.kind, interaction.name)
+    found, interaction = _find_for(interaction)
     _check(loaded, found, interaction)
     return found.handler(Turn(connection, loaded, now, places), interaction)
+
+
+def _find_for(interaction: Interaction) -> tuple[Registered, Interaction]:
+    """The handler, and the interaction as it is given to it: a command with the words after its name."""
+    if interaction.kind != "command":
+        return find(interaction.kind, interaction.name), interaction
+    found, rest = find_command(interaction.name, interaction.inputs.get("text", ""))
+    return found, interaction.model_copy(update={"inputs": {"text": rest}})
 
 
 def remember_refusal(

@@ -50,6 +50,7 @@ SHOWN = 10
     does="spend of all, or of one name",
     usage="[experiment, feature or team] [last 30d]",
     example="/spend team search 1 Oct to 14 Oct",
+    looks=True,
 )
 def show_spend(turn: Turn, it: Interaction) -> Private:
     """Without a name the whole company; with one that experiment, feature or team."""
@@ -68,6 +69,7 @@ def show_spend(turn: Turn, it: Interaction) -> Private:
     permission="spend.read",
     does="lists the anomalies that are open",
     example="/spend alerts",
+    looks=True,
 )
 def show_alerts(turn: Turn, it: Interaction) -> Private:
     """Open and investigated anomalies, the most money first."""
@@ -102,6 +104,7 @@ def show_alerts(turn: Turn, it: Interaction) -> Private:
     does="AI spend that nobody has claimed",
     usage="[last 30d]",
     example="/spend unclaimed last month",
+    looks=True,
 )
 def show_unclaimed(turn: Turn, it: Interaction) -> Private:
     """Shadow spend by account and service, with the likely owner."""
@@ -216,6 +219,7 @@ def _against_budgets(turn: Turn, subject: Subject) -> list[Block]:
     permission="spend.read",
     does="where every budget stands",
     example="/spend budgets",
+    looks=True,
 )
 def show_budgets(turn: Turn, it: Interaction) -> Private:
     """All budgets of today, the tightest first."""

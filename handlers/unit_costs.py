@@ -52,6 +52,7 @@ Parts = dict[str, Used]
     does="cost of a unit of output: now, before, why it changed, and at more usage",
     usage="[feature] [last 30d]",
     example="/spend unit search this quarter",
+    looks=True,
 )
 def show_unit(turn: Turn, it: Interaction) -> Private:
     """Of one feature by its experiments, or of all features that count the unit."""

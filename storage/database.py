@@ -181,11 +181,19 @@ class Database:
         return outcomes
 
     async def in_read(self, work: Callable[[Connection], T]) -> T:
-        """Runs ``work`` on a consistent view in a reading thread."""
+        """Runs ``work`` on a consistent view in a reading thread. The database refuses what it tries to write:
+        a reply must not tell of what is then rolled back."""
 
         def run() -> T:
             with self.read() as connection:
-                return work(connection)
+                if not self.is_sqlite:
+                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+                    return work(connection)
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+                try:
+                    return work(connection)
+                finally:
+                    connection.exec_driver_sql("PRAGMA query_only = OFF")
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, run)
 

@@ -40,6 +40,7 @@ _LOOSE = frozenset(
     does="two names, or two periods, side by side",
     usage="A and B [last 30d] | [NAME] this month with last month",
     example="/spend compare ranker and search this month",
+    looks=True,
 )
 def show_compare(turn: Turn, it: Interaction) -> Private:
     """Two names in one period, or one name (or all spend) in two periods."""

@@ -12,10 +12,10 @@ from handlers.ask.days import NOTHING_READ
 from handlers.ask.saying import money
 from handlers.ask.subjects import Names, Subject, also, find, namesake, read
 from handlers.budgets import message as budget_words
+from handlers.budgets.course import course_chart, spent_by_day
 from handlers.budgets.jumps import young
 from handlers.budgets.standing import HISTORY, last_day
 from handlers.conversation import (
-    Band,
     Block,
     Code,
     Fact,
@@ -46,6 +46,7 @@ _DAY = timedelta(days=1)
     does="where the month ends, against the budgets around it",
     usage="[NAME]",
     example="/spend forecast team search",
+    looks=True,
 )
 def show_forecast(turn: Turn, it: Interaction) -> Private:
     """Of all spend, or of a name or a budget."""
@@ -182,39 +183,20 @@ def _chart(
     budgets: list[Standing],
 ) -> Block:
     """Spend of the month so far, then its course with the interval; the limit when a budget is of just this."""
-    days: list[date] = []
-    observed: list[float | None] = []
-    total = Decimal(0)
-    for n, amount in enumerate(spent.days):
-        day = spent.first + n * _DAY
-        if month.first <= day <= month.last:
-            total += amount
-            days.append(day)
-            observed.append(float(total))
-    past, ahead = len(days), [p for p in course.by_day if p[0] not in set(days)]
-    joined: list[float | None] = [None] * past
-    if past and ahead:
-        joined[-1] = float(total)  # the forecast begins where the spend ends
-    so_far = f"{money(turn, total)} to {words.day(days[-1])}, then about" if days else "About"
+    past = spent_by_day(month.first, month.last, spent)
+    total = past[-1][1] if past else Decimal(0)
+    so_far = f"{money(turn, total)} to {words.day(past[-1][0])}, then about" if past else "About"
     mine = [
         s
         for s in budgets
         if s.budget.period == "month" and dict(s.budget.scope.parts) == dict(subject.parts)
     ]
-    count = past + len(ahead)
-    return Band(
-        title=f"{month.first:%B}: {subject.name}, and where it ends",
-        alt=(
-            f"{so_far} {money(turn, course.rate)} a day to {money(turn, course.forecast)} "
-            f"on {words.day(month.last)}."
-        ),
-        unit=f"{turn.policy.workspace.currency} so far",
-        days=(*days, *(p[0] for p in ahead)),
-        observed=(*observed, *(None for _ in ahead)),
-        expected=(*joined, *(float(p[1]) for p in ahead)),
-        lower=(*joined, *(float(p[2]) for p in ahead)),
-        upper=(*joined, *(float(p[3]) for p in ahead)),
-        anomalous=(False,) * count,
-        incomplete=(False,) * count,
-        limit=float(mine[0].limit) if mine else None,
+    return course_chart(
+        f"{month.first:%B}: {subject.name}, and where it ends",
+        f"{so_far} {money(turn, course.rate)} a day to {money(turn, course.forecast)} "
+        f"on {words.day(month.last)}.",
+        turn.policy.workspace.currency,
+        past,
+        course.by_day,
+        mine[0].limit if mine else None,
     )

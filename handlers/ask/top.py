@@ -47,6 +47,7 @@ _SAID = ("experiments", "features", "teams", "services", "models", "segments", "
     does="who spends most; movers: what changed most",
     usage="[experiments, features, teams, services, models or movers] [last 30d]",
     example="/spend top teams this month",
+    looks=True,
 )
 def show_top(turn: Turn, it: Interaction) -> Private:
     """The largest, or with ``movers`` the largest changes, against as many days before."""

@@ -67,6 +67,7 @@ MEASURED = Decimal("0.5")
     does="why spend changed: what of it, more use or higher prices, what was decided",
     usage="[NAME] [last 30d]",
     example="/spend why ranker last week",
+    looks=True,
 )
 def show_why(turn: Turn, it: Interaction) -> Private:
     """Against as many days before."""

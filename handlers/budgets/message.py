@@ -1,6 +1,6 @@
 """How a budget's standing is said: the same facts in a nudge, on an overrun's card and in /spend."""
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from guardrails.alerts import words
@@ -10,6 +10,7 @@ from guardrails.money import Money
 from guardrails.policy.budgets import Budget
 from guardrails.policy.model import Policy
 from guardrails.sandboxes.budget import is_sandbox
+from handlers.budgets.course import course_chart, spent_by_day
 from handlers.conversation import (
     Band,
     Block,
@@ -88,35 +89,14 @@ def said_share(s: Standing, reached: Crossed) -> str:
 def burn_chart(policy: Policy, s: Standing, spent_days: Spent) -> Band:
     """Spend so far, the forecast with its interval, and the budget's line; all cumulative."""
     currency = policy.workspace.currency
-    days: list[date] = []
-    observed: list[float | None] = []
-    total = Decimal(0)
-    for i, amount in enumerate(spent_days.days):
-        day = spent_days.first + timedelta(days=i)
-        if s.span.first <= day <= s.span.last:
-            total += amount
-            days.append(day)
-            observed.append(float(total))
-    past = len(days)
-    ahead = [p for p in s.burn.by_day if p[0] not in set(days)]
-    none: list[float | None] = [None] * past
-    if past and ahead:
-        none[-1] = float(total)  # the forecast begins where the spend ends
-    return Band(
-        title=f"Burn of {s.budget.name}",
-        alt=(
-            f"Spend of {s.budget.name} in {period(s)}: {spent(s, currency)}; "
-            f"forecast {forecast(s, currency)}; budget {Money(s.limit, currency).in_full()}."
-        ),
-        unit=f"{currency} so far",
-        days=(*days, *(p[0] for p in ahead)),
-        observed=(*observed, *(None for _ in ahead)),
-        expected=(*none, *(float(p[1]) for p in ahead)),
-        lower=(*none, *(float(p[2]) for p in ahead)),
-        upper=(*none, *(float(p[3]) for p in ahead)),
-        anomalous=(False,) * (past + len(ahead)),
-        incomplete=(False,) * (past + len(ahead)),
-        limit=float(s.limit),
+    return course_chart(
+        f"Burn of {s.budget.name}",
+        f"Spend of {s.budget.name} in {period(s)}: {spent(s, currency)}; "
+        f"forecast {forecast(s, currency)}; budget {Money(s.limit, currency).in_full()}.",
+        currency,
+        spent_by_day(s.span.first, s.span.last, spent_days),
+        s.burn.by_day,
+        s.limit,
     )
 
 

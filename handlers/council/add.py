@@ -35,8 +35,15 @@ LONGEST = 300  # characters of a topic
 SHOWN = 20
 
 
-@command("council", permission="read", does="when the council meets next, and its agenda")
-@command("council next", permission="read", does="when the council meets next, and its agenda")
+@command(
+    "council", permission="read", does="when the council meets next, and its agenda", looks=True
+)
+@command(
+    "council next",
+    permission="read",
+    does="when the council meets next, and its agenda",
+    looks=True,
+)
 def show_next(turn: Turn, it: Interaction) -> Private:
     """Day, time, channel, and what is on the agenda so far."""
     _no_words(it, "next")
@@ -72,7 +79,11 @@ def show_next(turn: Turn, it: Interaction) -> Private:
 
 
 @command(
-    "council digest", permission="spend.read", does="shows the weekly digest", usage="[2026-W48]"
+    "council digest",
+    permission="spend.read",
+    does="shows the weekly digest",
+    usage="[2026-W48]",
+    looks=True,
 )
 def show_digest(turn: Turn, it: Interaction) -> Private:
     """The digest of a week, as one private message; of the newest that was posted, else of the next."""
@@ -163,7 +174,7 @@ def _put(
     return f"It is on the agenda of the council on {words.day(frame.turn.today)} ({week})."
 
 
-@command("council help", permission="read", does="shows what /council can do")
+@command("council help", permission="read", does="shows what /council can do", looks=True)
 def show_help(turn: Turn, it: Interaction) -> Private:
     """The commands that begin with /council."""
     return Private(message=help_message(turn.policy, "council"))

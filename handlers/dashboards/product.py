@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from guardrails.burn import Burn, Spent, burn
-from guardrails.periods import Period
+from guardrails.periods import Period, months
+from handlers.budgets.course import course_chart, spent_by_day
 from handlers.budgets.standing import HISTORY, last_day
-from handlers.conversation import Actor, Band, Block, Heading, Message
+from handlers.conversation import Actor, Block, Heading, Message
 from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.parts import (
@@ -60,7 +61,7 @@ class Ahead:
 def product(turn: Turn, _actor: Actor) -> Message:
     """Of all features: the month of yesterday, and what a unit cost in the last 30 days."""
     days, currency = days_of(turn), turn.policy.workspace.currency
-    month = month_of(turn.today - _DAY)
+    month = months(turn.today - _DAY, 1)
     so_far = Period(month.first, turn.today - _DAY)
     found = dashboards.spend_by(turn.connection, turn.policy, so_far, "feature")
     whole = whole_of({name: amount for (name,), amount in found.items()}, currency, FEATURES)
@@ -97,12 +98,6 @@ def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:
     return spend_multiples("Spend by feature", found, whole, days, open_on(turn, "feature"))
 
 
-def month_of(day: date) -> Period:
-    """The calendar month that a day is in."""
-    first = day.replace(day=1)
-    return Period(first, (first + 31 * _DAY).replace(day=1) - _DAY)
-
-
 def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
     """Where each part of the whole will be at the end of the month, from its own complete days; None while no day
     is complete."""
@@ -135,42 +130,25 @@ def _cells(amount: Decimal, lower: Decimal, upper: Decimal, currency: str) -> tu
 
 def _chart(ahead: Ahead, currency: str) -> list[Block]:
     """The month to its end, all features together: what is spent, then the forecast with its interval."""
-    total, known, spent = Decimal(0), [], []
     through = ahead.course.through
-    if through is not None:
-        for n in range((through - ahead.month.first).days + 1):
-            known.append(ahead.month.first + n * _DAY)
-            total += ahead.days.get(known[-1], Decimal(0))
-            spent.append(float(total))
+    known = 0 if through is None else (through - ahead.month.first).days + 1
+    days = (ahead.days.get(ahead.month.first + n * _DAY, Decimal(0)) for n in range(known))
+    past = spent_by_day(ahead.month.first, ahead.month.last, Spent(ahead.month.first, tuple(days)))
     mean: Series = defaultdict(Decimal)
     for b in ahead.features.values():
         for day, expected, _, _ in b.by_day:
             mean[day] += expected
-    course = [(day, mean[day], m - low, high - m) for day, m, low, high in ahead.course.by_day]
-    if not known and not course:
+    course = [
+        (day, mean[day], mean[day] - (m - low), mean[day] + (high - m))
+        for day, m, low, high in ahead.course.by_day
+    ]
+    if not past and not course:
         return []
-    bridge: list[float | None] = [None] * len(known)
-    if known and course:
-        bridge[-1] = float(total)  # the forecast begins where the spend ends
-    none = (None,) * len(course)
-    count = len(known) + len(course)
+    total = past[-1][1] if past else Decimal(0)
     alt = (
         f"Spend of all features in {ahead.month.first:%B}: {money(total, currency)} on complete days, "
         f"{money(ahead.forecast, currency)} by its end "
         f"({money(ahead.lower, currency)} to {money(ahead.upper, currency)})."
     )
-    return [
-        Band(
-            title=f"All features in {ahead.month.first:%B}, and where it ends",
-            alt=alt,
-            unit=f"{currency} so far",
-            days=(*known, *(day for day, *_ in course)),
-            observed=(*spent, *none),
-            expected=(*bridge, *(float(m) for _, m, _, _ in course)),
-            lower=(*bridge, *(float(m - down) for _, m, down, _ in course)),
-            upper=(*bridge, *(float(m + up) for _, m, _, up in course)),
-            anomalous=(False,) * count,
-            incomplete=(False,) * count,
-            ahead=True,
-        )
-    ]
+    title = f"All features in {ahead.month.first:%B}, and where it ends"
+    return [course_chart(title, alt, currency, past, course)]

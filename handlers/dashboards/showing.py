@@ -6,7 +6,6 @@ from guardrails.policy.people import Role
 from guardrails.suggest import did_you_mean
 from handlers.conversation import (
     Actor,
-    Block,
     Code,
     Interaction,
     Message,
@@ -54,9 +53,14 @@ def default_for(roles: Collection[Role]) -> str:
     return next((name for role, name in _OF_ROLE if role in roles), "engineer")
 
 
-def dashboard_for(turn: Turn, actor: Actor) -> tuple[Block, ...]:
-    """The blocks of the actor's own dashboard, for a page that shows more than it."""
-    return show(turn, actor, default_for(actor.roles)).blocks
+def named(typed: str, roles: Collection[Role]) -> str:
+    """The name of the dashboard that was typed, else of the one that the roles have. Raises Unreadable."""
+    words = " ".join(typed.split())
+    name = _ALSO.get(words.casefold(), words.casefold()) or default_for(roles)
+    if name not in DASHBOARDS:
+        hint = did_you_mean(name, list(DASHBOARDS)) or f"; there are {', '.join(DASHBOARDS)}."
+        raise Unreadable(f"No dashboard is called “{words}”{hint}")
+    return name
 
 
 def show(turn: Turn, actor: Actor, name: str) -> Message:
@@ -77,12 +81,8 @@ def show(turn: Turn, actor: Actor, name: str) -> Message:
     does="your role's dashboard, or another's",
     usage="[engineer, product, finance, executive or finops]",
     example="/spend dashboard finance",
+    looks=True,
 )
 def show_dashboard(turn: Turn, it: Interaction) -> Private:
     """The dashboard of the role that was typed, else of the roles of now."""
-    typed = " ".join(it.inputs.get("text", "").split()).casefold()
-    name = _ALSO.get(typed, typed) or default_for(it.actor.roles)
-    if name not in DASHBOARDS:
-        hint = did_you_mean(name, list(DASHBOARDS)) or f"; there are {', '.join(DASHBOARDS)}."
-        raise Unreadable(f"No dashboard is called “{it.inputs['text'].strip()}”{hint}")
-    return Private(message=show(turn, it.actor, name))
+    return Private(message=show(turn, it.actor, named(it.inputs.get("text", ""), it.actor.roles)))

@@ -35,8 +35,8 @@ from storage.policy_replays import in_force_since
 _SHOWN = 15  # doubts
 
 
-@command("policy", permission="read", does="shows what /policy can do")
-@command("policy help", permission="read", does="shows what /policy can do")
+@command("policy", permission="read", does="shows what /policy can do", looks=True)
+@command("policy help", permission="read", does="shows what /policy can do", looks=True)
 def show_help(turn: Turn, it: Interaction) -> Private:
     """The commands that begin with /policy."""
     _no_words(it)
@@ -44,7 +44,10 @@ def show_help(turn: Turn, it: Interaction) -> Private:
 
 
 @command(
-    "policy show", permission="read", does="the rules in force, since when, and what is in them"
+    "policy show",
+    permission="read",
+    does="the rules in force, since when, and what is in them",
+    looks=True,
 )
 def show_policy(turn: Turn, it: Interaction) -> Private:
     """The policy of now in brief."""
@@ -81,7 +84,12 @@ def show_policy(turn: Turn, it: Interaction) -> Private:
     return Private(message=Message(summary=summary, blocks=tuple(blocks)))
 
 
-@command("policy check", permission="read", does="what in the rules is allowed but hardly meant")
+@command(
+    "policy check",
+    permission="read",
+    does="what in the rules is allowed but hardly meant",
+    looks=True,
+)
 def check_policy(turn: Turn, it: Interaction) -> Private:
     """The doubts that sandrail check has about the policy of now."""
     _no_words(it)

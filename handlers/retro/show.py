@@ -17,6 +17,7 @@ _NO_REPLAY = "The replay's numbers come with the posted retrospective; sandrail 
     permission="spend.read",
     does="shows the quarterly retrospective of the rules",
     usage="[2026-Q3]",
+    looks=True,
 )
 def show_retro(turn: Turn, it: Interaction) -> Private:
     """As it was posted, else as it would be, without a replay; of the last quarter that is over unless another is

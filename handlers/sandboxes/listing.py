@@ -38,26 +38,28 @@ _NEW = Controls(
 )
 
 
-@command("sandbox", permission="read", does="one sandbox, or all", usage="[name]")
+@command("sandbox", permission="read", does="one sandbox, or all", usage="[name]", looks=True)
 def show_sandbox(turn: Turn, it: Interaction) -> Private:
     """One by its name, else the list."""
     name = it.inputs.get("text", "").strip()
     return _one(turn, name) if name else _all(turn)
 
 
-@command("sandbox status", permission="read", does="spend against cap", usage="NAME")
+@command("sandbox status", permission="read", does="spend against cap", usage="NAME", looks=True)
 def show_status(turn: Turn, it: Interaction) -> AnyReply:
     """One by its name."""
     return show_sandbox(turn, it)
 
 
-@command("sandbox list", permission="read", does="the sandboxes that live or wait")
+@command("sandbox list", permission="read", does="the sandboxes that live or wait", looks=True)
 def list_sandboxes(turn: Turn, it: Interaction) -> Private:
     """All of them, by name."""
     return _all(turn)
 
 
-@command("sandbox zones", permission="read", does="where a sandbox needs nobody's decision")
+@command(
+    "sandbox zones", permission="read", does="where a sandbox needs nobody's decision", looks=True
+)
 def list_zones(turn: Turn, it: Interaction) -> Private:
     """The zones with their caps."""
     currency = turn.policy.workspace.currency
@@ -77,7 +79,7 @@ def list_zones(turn: Turn, it: Interaction) -> Private:
     return Private(message=Message(summary=title, blocks=(Heading(text=title), table, _NEW)))
 
 
-@command("sandbox help", permission="read", does="shows what /sandbox can do")
+@command("sandbox help", permission="read", does="shows what /sandbox can do", looks=True)
 def show_help(turn: Turn, it: Interaction) -> Private:
     """The commands that begin with /sandbox."""
     return Private(message=help_message(turn.policy, "sandbox"))

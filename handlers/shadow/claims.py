@@ -34,6 +34,7 @@ SHOWN = 12
     does="AI spend that people have claimed, or called no AI",
     usage="[words]",
     example="/spend claims sales",
+    looks=True,
 )
 def show_claims(turn: Turn, it: Interaction) -> Private:
     """The claims that count, the newest first; with words those that have all of them."""

@@ -392,6 +392,7 @@ def test_on_the_first_of_a_month_all_of_it_is_to_come(desk: Desk, clock: Clock) 
     assert facts(message)["Spent in December"] == "$0.00"
     (chart,) = [b for b in message.blocks if isinstance(b, Band)]
     assert chart.alt == "About $200 a day to $6,200 on Thu 31 Dec."
+    assert chart.ahead, "its band is a forecast, not what was usual"
     assert (
         desk.ask("why this month").summary
         == "The bill is complete until Sun 29 Nov only; try last 30d."

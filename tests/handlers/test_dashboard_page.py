@@ -103,9 +103,8 @@ def test_what_is_no_dashboard_and_who_may_not(hall: Hall) -> None:
     ):
         refused = hall.act(name, subject, **more)
         assert isinstance(refused, Refused), refused
-    assert (
-        hall.act("command", "dashboard", text="engineers").kind == "private"
-    )  # another word for it
+    also = hall.act("command", "dashboard", text="Engineers")  # another word for it
+    assert also.page == "engineer"
     nobody = hall.act("press", "dashboard.show", "finops", who="nobody")
     assert isinstance(nobody, Refused)
     assert nobody.reason == "not-allowed"
