@@ -1,5 +1,6 @@
 """Unit economics: what one unit costs, why that changed, what more of it would cost. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -67,6 +68,20 @@ class Projection:
     cost: Decimal
     lower: Decimal
     upper: Decimal
+
+
+_TOKENS = re.compile(r"(\d[\d,]*)?\s*(k|m|b|thousand|million|billion)?\s*tokens?", re.IGNORECASE)
+_TIMES = {"k": 1_000, "t": 1_000, "m": 10**6, "b": 10**9}
+
+
+def tokens_in(unit: str) -> int:
+    """How many tokens one unit of a bill is: ``Tokens`` 1, ``1K tokens`` 1,000, ``1M Tokens`` a million; 0 for
+    what counts something else. (FOCUS leaves the words of ConsumedUnit to the provider.)"""
+    found = _TOKENS.fullmatch(unit.strip())
+    if found is None:
+        return 0
+    count = int((found[1] or "1").replace(",", ""))
+    return count * (_TIMES[found[2][0].lower()] if found[2] else 1)
 
 
 def per_unit(cost: Decimal, units: Decimal, per: int = 1) -> Decimal | None:

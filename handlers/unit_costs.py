@@ -1,5 +1,8 @@
 """``/spend unit``: what one unit costs, why that changed, what more of it would cost. The answer is private."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
@@ -11,18 +14,27 @@ from guardrails.policy.bills import Dimension
 from guardrails.suggest import did_you_mean
 from guardrails.unit_economics import (
     Used,
-    effects,
     elasticity,
     margin,
     per_unit,
     project,
     return_on_spend,
-    waterfall,
 )
 from handlers.ask.days import Compared, earlier, noted, with_before
-from handlers.ask.segments import REVENUE, by_segment, per_label, price_said
+from handlers.ask.segments import REVENUE, by_segment
 from handlers.ask.subjects import Names, read, usual
+from handlers.ask.tokens import by_tokens
+from handlers.ask.unit_prices import (
+    EFFECTS,
+    Parts,
+    against,
+    per_label,
+    price_said,
+    whole,
+    why_cost_changed,
+)
 from handlers.conversation import (
+    Band,
     Block,
     Fact,
     Facts,
@@ -42,8 +54,7 @@ from handlers.turn import Turn
 from storage import spend, unit_costs
 
 TIMES = (2, 5, 10)
-
-Parts = dict[str, Used]
+_LEAST_DRAWN = 3  # days; fewer are no trend
 
 
 @command(
@@ -59,10 +70,6 @@ def show_unit(turn: Turn, it: Interaction) -> Private:
     names = Names(turn)
     typed, name = read(names, it.inputs.get("text", ""))
     feature = _feature(names, name) if name else ""
-    if not turn.policy.watch.units:
-        return _sentence(
-            "No unit is named. The FinOps owner names what a unit is in the policy, under watch.units."
-        )
     days = with_before(turn, usual(turn, typed))
     if isinstance(days, str):
         return _sentence(days)
@@ -73,7 +80,13 @@ def show_unit(turn: Turn, it: Interaction) -> Private:
         line, found = _unit(turn, unit, feature, days)
         blocks += found
         summary = summary or line
-    counted = counted_features(turn, feature, days)
+    line, found = by_tokens(turn, feature, days)
+    blocks += found
+    summary = summary or line
+    if not blocks and not turn.policy.watch.units:
+        return _sentence(
+            "No unit is named. The FinOps owner names what a unit is in the policy, under watch.units."
+        )
     if not blocks:
         whom = f"the feature {feature}" if feature else "any feature"
         metrics = ", ".join(u.metric for u in turn.policy.watch.units)
@@ -81,15 +94,21 @@ def show_unit(turn: Turn, it: Interaction) -> Private:
             f"No units of {whom} were counted from {words.day(period.first)} to {words.day(period.last)}. "
             f"Send one of {metrics} by file or HTTP, with its feature."
         )
+    counted = counted_features(turn, feature, days)
     title = f"Unit costs of {feature or 'all features that count units'}"
     notes = (f"{span(period, turn.today)}; before: {earlier(turn, days)}.", *days.notes)
     blocks = [
         Heading(text=title),
         *blocks,
+        *([Small(text=text(EFFECTS))] if _explained(blocks) else []),
         *by_segment(turn, feature, counted, days),
         *noted(notes),
     ]
     return Private(message=Message(summary=summary, blocks=tuple(blocks)))
+
+
+def _explained(blocks: Sequence[Block]) -> bool:
+    return any(isinstance(b, Table) and b.header[0].startswith("Why") for b in blocks)
 
 
 def _sentence(sentence: str) -> Private:
@@ -139,34 +158,78 @@ def _unit(turn: Turn, unit: CostPerUnit, feature: str, days: Compared) -> tuple[
         return "", []
     now, old = (_parts(turn, unit, feature, p, counted) for p in (days.now, days.before))
     currency, label = turn.policy.workspace.currency, per_label(unit)
-    a, b = _whole(now), _whole(old)
+    a, b = whole(now), whole(old)
     price, earlier = per_unit(a.cost, a.units, unit.per), per_unit(b.cost, b.units, unit.per)
     line = f"{price_said(price, currency)} per {label}"
     facts = [
         Fact(label=f"Per {label}", value=text(price_said(price, currency))),
-        Fact(label="Before", value=text(_against(price, earlier, currency))),
+        Fact(label="Before", value=text(against(price, earlier, currency))),
         Fact(label="Units", value=text(f"{a.units:,.0f} ({b.units:,.0f} before)")),
         *_worth(turn, feature, counted, days.now, a.cost),
     ]
-    blocks: list[Block] = [Heading(text=f"Cost per {label}"), Facts(facts=tuple(facts))]
-    blocks += _drivers(now, old, currency)
-    blocks += _more(turn, unit, feature, counted, days.now, a)
+    now_by_day = _daily(turn, unit, counted, days.now)
+    by_day = {**_daily(turn, unit, counted, days.before), **now_by_day}
+    blocks: list[Block] = [
+        Heading(text=f"Cost per {label}"),
+        Facts(facts=tuple(facts)),
+        *_trend(unit, by_day, days, currency),
+        *why_cost_changed(now, old, currency),
+        *_more(turn, list(now_by_day.values()), days.now, a),
+    ]
     return line, blocks
 
 
-def _whole(parts: Parts) -> Used:
-    zero = Decimal(0)
-    return Used(
-        sum((p.cost for p in parts.values()), zero), sum((p.units for p in parts.values()), zero)
+def _daily(
+    turn: Turn, unit: CostPerUnit, counted: Collection[str], period: Period
+) -> dict[date, Used]:
+    """Cost and units of the counted features on each day of a period that has both."""
+    cost: dict[date, Decimal] = defaultdict(Decimal)
+    units: dict[date, Decimal] = defaultdict(Decimal)
+    for (name, day), amount in spend.sums_by(
+        turn.connection, turn.policy, period, "feature", "day"
+    ).items():
+        if name in counted:
+            cost[day] += amount
+    found = unit_costs.units_by_day(turn.connection, (unit.metric,), period, "feature")
+    for (_, name, day), count in found.items():
+        if name in counted:
+            units[day] += count
+    return {day: Used(cost[day], units[day]) for day in sorted(cost.keys() & units.keys())}
+
+
+def _trend(
+    unit: CostPerUnit, by_day: Mapping[date, Used], days: Compared, currency: str
+) -> list[Block]:
+    """The cost of a unit day by day, these days and those before; nothing for a single day."""
+    prices = {day: per_unit(used.cost, used.units, unit.per) for day, used in by_day.items()}
+    known = {day: price for day, price in prices.items() if price is not None}
+    if len(known) < _LEAST_DRAWN:
+        return []
+    span_of = Period(min(known), max(known))
+    every = [span_of.first + timedelta(days=n) for n in range(span_of.days)]
+    top = max(known, key=lambda day: known[day])
+    low = min(known, key=lambda day: known[day])
+    label = per_label(unit)
+    alt = (
+        f"The cost per {label} by day, from {words.day(span_of.first)} to {words.day(span_of.last)}: highest "
+        f"{price_said(known[top], currency)} on {words.day(top)}, lowest {price_said(known[low], currency)} on "
+        f"{words.day(low)}."
     )
-
-
-def _against(price: Decimal | None, earlier: Decimal | None, currency: str) -> str:
-    if price is None or not earlier or earlier < 0:
-        return price_said(earlier, currency)
-    change = float(price / earlier - 1)
-    sign = "+" if change >= 0 else "−"
-    return f"{price_said(earlier, currency)} ({sign}{words.percent(abs(change))} now)"
+    nothing = (None,) * len(every)
+    return [
+        Band(
+            title=f"Cost per {label}, by day",
+            alt=alt,
+            unit=f"{currency} per {label}",
+            days=tuple(every),
+            observed=tuple(float(known[day]) if day in known else None for day in every),
+            expected=nothing,
+            lower=nothing,
+            upper=nothing,
+            anomalous=(False,) * len(every),
+            incomplete=(False,) * len(every),
+        )
+    ]
 
 
 def _worth(
@@ -193,44 +256,10 @@ def _worth(
     ]
 
 
-def _drivers(now: Parts, old: Parts, currency: str) -> list[Block]:
-    """What moved the whole cost, as a table whose rows add up."""
-    if not _whole(old).cost:
-        return []
-    why = effects(old, now)
-    changes = [("Volume", why.volume), ("Price", why.price), ("Mix", why.mix)]
-    if why.unmeasured:
-        changes.append(("Cost without units", why.unmeasured))
-    steps = waterfall(("Cost before", _whole(old).cost), changes, "Cost now")
-    rows = tuple((s.label, Money(s.amount, currency).exact()) for s in steps)
-    return [
-        Table(header=("Why the cost changed", "Money"), rows=rows, align="lr"),
-        Small(
-            text=text(
-                "Volume: more or fewer units at the old average. Price: what each part's unit costs now "
-                "against before. Mix: units moved to dearer or cheaper parts, or to new ones."
-            )
-        ),
-    ]
-
-
-def _more(
-    turn: Turn, unit: CostPerUnit, feature: str, counted: set[str], period: Period, whole: Used
-) -> list[Block]:
+def _more(turn: Turn, by_day: Sequence[Used], period: Period, all_of_it: Used) -> list[Block]:
     """What more usage would cost, by how cost followed usage so far."""
-    cost: dict[str, Decimal] = {}
-    units: dict[str, Decimal] = {}
-    for name in [feature] if feature else sorted(counted):
-        spent = spend.by_day(turn.connection, turn.policy, period, "feature", {"feature": name})
-        counts = unit_costs.units_by_day(
-            turn.connection, (unit.metric,), period, "feature", {"feature": name}
-        )
-        made = {day: count for (_, _, day), count in counts.items()}
-        for total, found in ((cost, spent.get(name, {})), (units, made)):
-            for day, value in found.items():
-                total[str(day)] = total.get(str(day), Decimal(0)) + value
-    law = elasticity([Used(cost[d], units[d]) for d in sorted(cost.keys() & units.keys())])
-    if law is None or whole.units <= 0 or whole.cost <= 0:
+    law = elasticity(by_day)
+    if law is None or all_of_it.units <= 0 or all_of_it.cost <= 0:
         sentence = "Usage varied too little, or on too few days, to say what more of it would cost."
         return [Small(text=text(sentence))]
     currency = turn.policy.workspace.currency
@@ -240,7 +269,7 @@ def _more(
             str(Money(p.cost, currency)),
             f"{Money(p.lower, currency)} to {Money(p.upper, currency)}",
         )
-        for p in project(law, whole.cost, whole.units, period.days, TIMES)
+        for p in project(law, all_of_it.cost, all_of_it.units, period.days, TIMES)
     )
     slope = f"1 % more usage went with {law.slope:.2f} % more cost on {law.days} days."
     return [

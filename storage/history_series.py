@@ -49,7 +49,7 @@ class Mornings:
         if "spend" in watched or "gpu-usage" in watched:
             found += [s for s in self._spend(m) if s.signal in watched]
         if "cost-per-unit" in watched:
-            for unit in policy.watch.units:
+            for unit in (u for u in policy.watch.units if u.alert):
                 found += self._cost_per_unit(m, unit)
         if "quality" in watched:
             for metric in policy.watch.quality:

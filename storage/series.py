@@ -53,7 +53,7 @@ def read_series(connection: Connection, policy: Policy, as_of: date) -> list[Ser
     if "spend" in watched or "gpu-usage" in watched:
         matrices += [m for m in _spend(connection, policy, window, rates) if m.signal in watched]
     if "cost-per-unit" in watched:
-        for unit in policy.watch.units:
+        for unit in (u for u in policy.watch.units if u.alert):
             matrices += cost_per_unit(connection, policy, window, rates, unit)
     if "quality" in watched:
         for metric in policy.watch.quality:

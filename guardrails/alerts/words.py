@@ -60,12 +60,21 @@ def number(value: float, unit: str) -> str:
     return f"{value:,.{digits}f}"
 
 
+_FINEST = 12  # digits after the point that can still be read
+
+
 def _fine(value: float, currency: str) -> str:
-    """A small price with three significant digits."""
+    """A small price with three significant digits, without zeros after the cents: ``$0.0042``, ``$0.80``."""
     if abs(value) >= 1 or value == 0:
         return str(Money(Decimal(str(value)), currency))
     symbol = str(Money(Decimal(0), currency)).split("0", maxsplit=1)[0]
-    return f"{symbol}{value:.3g}" if abs(value) >= 1e-4 else f"{symbol}{value:.2e}"
+    digits = 2 - Decimal(str(value)).adjusted()
+    if digits > _FINEST:
+        said = f"{abs(value):.2e}"
+    else:
+        whole, _, part = f"{abs(value):.{digits}f}".partition(".")
+        said = f"{whole}.{part.rstrip('0'):0<2}"
+    return f"{'-' if value < 0 else ''}{symbol}{said}"
 
 
 def day(value: date) -> str:

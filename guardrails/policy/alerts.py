@@ -115,6 +115,9 @@ class CostPerUnit(Section):
     metric: str
     per: int = Field(default=1, ge=1)
     label: str = "output"
+    alert: bool = Field(
+        default=True, description="false: it is shown, and nobody is alerted of its cost"
+    )
 
 
 class Watch(Section):

@@ -5,13 +5,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from guardrails.alerts import words
 from guardrails.contributions import Part, shown_to
 from guardrails.periods import Period
-from guardrails.policy.alerts import CostPerUnit
 from guardrails.unit_economics import exactly, margin, per_unit, return_on_spend
 from handlers.ask.days import Compared
 from handlers.ask.saying import exact, money, moved, share
+from handlers.ask.unit_prices import per_label, price_said
 from handlers.conversation import Block, Heading, Small, Table, text
 from handlers.turn import Turn
 from storage import spend, unit_costs
@@ -157,13 +156,3 @@ def _prices(
             if price is not None and cost[segment] > 0:
                 prices[unit.metric, segment] = price
     return prices
-
-
-def per_label(unit: CostPerUnit) -> str:
-    """``output``, ``1,000 inferences``."""
-    return unit.label if unit.per == 1 else f"{unit.per:,} {unit.label}"
-
-
-def price_said(price: Decimal | None, currency: str) -> str:
-    """``$0.0042``; ``no units`` where none were counted."""
-    return "no units" if price is None else words.number(float(price), f"{currency} per unit")

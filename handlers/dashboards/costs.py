@@ -7,6 +7,9 @@ from guardrails.alerts import words
 from guardrails.periods import Period
 from guardrails.policy.alerts import CostPerUnit
 from guardrails.policy.bills import Dimension
+from handlers.ask.tokens import LABEL as TOKENS
+from handlers.ask.tokens import token_prices
+from handlers.ask.unit_prices import per_label
 from handlers.conversation import Block, Heading, Table
 from handlers.dashboards.parts import SHOWN, Days, change, made_of, unit_price
 from handlers.turn import Turn
@@ -31,14 +34,9 @@ def prices(turn: Turn, period: Period, by: Dimension) -> Prices:
     }
 
 
-def per(unit: CostPerUnit) -> str:
-    """``successful output``, ``1,000 inferences``."""
-    return unit.label if unit.per == 1 else f"{unit.per:,} {unit.label}"
-
-
 def price_said(turn: Turn, unit: CostPerUnit, price: Decimal) -> str:
     """``$0.0042 per 1,000 inferences``."""
-    return f"{unit_price(price, turn.policy.workspace.currency)} per {per(unit)}"
+    return f"{unit_price(price, turn.policy.workspace.currency)} per {per_label(unit)}"
 
 
 def first_price(units: Sequence[CostPerUnit], found: Prices, name: str) -> CostPerUnit | None:
@@ -67,8 +65,11 @@ def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
         if rows:
             # The unit is in the heading: three short columns fit on a phone.
             header = (by.capitalize(), "Cost", "Change")
-            tables.append(Heading(text=f"Cost per {per(unit)}"))
+            tables.append(Heading(text=f"Cost per {per_label(unit)}"))
             tables.append(Table(header=header, rows=tuple(rows), align="lrr"))
+    if by in ("feature", "segment"):
+        for table in token_prices(turn, by, days.whole, days.before):
+            tables += [Heading(text=f"Cost per {TOKENS}, from the bill"), table]
     if not tables:
         return []
     note = (

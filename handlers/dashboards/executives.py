@@ -11,9 +11,9 @@ from guardrails.contributions import largest, parts_of
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from guardrails.unit_economics import exactly
+from handlers.ask.unit_prices import per_label
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Table, text
 from handlers.dashboards.charts import series_band
-from handlers.dashboards.costs import per
 from handlers.dashboards.parts import (
     WEEK,
     Days,
@@ -173,7 +173,7 @@ def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
             continue
         price = now[unit.metric] * unit.per
         moved = change(now[unit.metric], before.get(unit.metric, Decimal(0)))
-        facts.append((f"One {per(unit)}" if unit.per == 1 else per(unit).capitalize(),
+        facts.append((f"One {per_label(unit)}" if unit.per == 1 else per_label(unit).capitalize(),
                       f"{unit_price(price, currency)}, {moved}"))  # fmt: skip
     if not facts:
         return []

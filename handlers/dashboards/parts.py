@@ -156,12 +156,7 @@ def money(amount: Decimal, currency: str) -> str:
 
 def unit_price(amount: Decimal, currency: str) -> str:
     """A price with three digits that count: ``$0.0042``, ``$12.30``."""
-    if abs(amount) >= 1 or not amount:
-        return money(amount, currency)
-    sign = str(Money(Decimal(0), currency)).split("0", maxsplit=1)[0]
-    if abs(amount) < Decimal("0.0001"):
-        return f"{sign}{amount:.2e}"
-    return f"{sign}{amount:.{2 - amount.adjusted()}f}"
+    return words.number(float(amount), f"{currency} per unit")
 
 
 def made_of(*commands: str, note: str = "") -> Small:

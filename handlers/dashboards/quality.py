@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from guardrails.alerts import words
 from guardrails.policy.alerts import CostPerUnit
+from handlers.ask.unit_prices import per_label
 from handlers.conversation import Block, Heading, Point, Scatter, Table
-from handlers.dashboards.costs import first_price, per, price_said, prices
+from handlers.dashboards.costs import first_price, price_said, prices
 from handlers.dashboards.parts import SHOWN, Days, change, made_of, money
 from handlers.turn import Turn
 from storage import dashboards
@@ -123,7 +124,7 @@ def _chart(turn: Turn, found: Sequence[Judged]) -> list[Block]:
         Scatter(
             title="Cost against quality, by experiment",
             alt=f"Cost against quality of {len(alike)} experiments. {said}",
-            x_label=f"Cost per {per(unit)}" if unit else "Cost in all",
+            x_label=f"Cost per {per_label(unit)}" if unit else "Cost in all",
             x_unit=turn.policy.workspace.currency,
             y_label="Quality",
             y_unit=metric,

@@ -224,6 +224,9 @@ def test_a_unit_cost_names_only_bill_parts_that_grew(connection: Connection) -> 
     assert found.units.spend == pytest.approx(0.2)
     assert [(d.value, float(d.change)) for d in found.drivers] == [("large", 200)]
     assert found.observed / found.expected == pytest.approx(1.2 / 0.6)
+    quiet = {"units": [{"metric": "answers", "per": 1000, "label": "answers", "alert": False}]}
+    shown = policy(watch=quiet, detection={"signals": ["cost-per-unit"]})
+    assert find_anomalies(connection, shown, LAST) == [], "it is shown only"
 
 
 def test_the_worst_is_first_and_only_watched_signals_count(connection: Connection) -> None:

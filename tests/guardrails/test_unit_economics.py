@@ -18,6 +18,7 @@ from guardrails.unit_economics import (
     per_unit,
     project,
     return_on_spend,
+    tokens_in,
     waterfall,
 )
 
@@ -40,6 +41,18 @@ def test_the_cost_of_a_unit_margin_and_return() -> None:
     assert margin(Decimal(0), Decimal(30)) is None
     assert return_on_spend(Decimal(90), Decimal(30)) == 3
     assert return_on_spend(Decimal(90), Decimal(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"),
+    [
+        ("Tokens", 1), ("token", 1), (" 1K tokens ", 1_000), ("1,000 Tokens", 1_000), ("1M Tokens", 10**6),
+        ("Million tokens", 10**6), ("1B tokens", 10**9), ("thousand tokens", 1_000),
+        ("Token-Hours", 0), ("Requests", 0), ("", 0), ("tokenizer calls", 0),
+    ],
+)  # fmt: skip
+def test_tokens_in_a_unit_of_a_bill(unit: str, count: int) -> None:
+    assert tokens_in(unit) == count
 
 
 def test_one_effect_at_a_time() -> None:

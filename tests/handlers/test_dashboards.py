@@ -178,7 +178,7 @@ def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk)
     assert "foreign" not in words(shown)
     # 29 complete days: 36 × $100 for 29 × 400,000 inferences.
     assert rows(quality)["ranker"] == (
-        "$0.310 per 1,000 inferences",
+        "$0.31 per 1,000 inferences",
         "0.500 ndcg",
         "cost +24 %",
     )
@@ -356,8 +356,8 @@ def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> 
         "old": (0.05, pytest.approx(0.4), False),
     }
     assert chart.alt == (
-        "Cost against quality of 3 experiments. Best is chat: 0.700 ndcg at $0.200 per 1,000 inferences. "
-        "Cheapest is old: 0.400 at $0.0500 per 1,000 inferences. "
+        "Cost against quality of 3 experiments. Best is chat: 0.700 ndcg at $0.20 per 1,000 inferences. "
+        "Cheapest is old: 0.400 at $0.05 per 1,000 inferences. "
         "Dearer than before and no better: ranker (+17 %)."
     )
 
@@ -453,9 +453,9 @@ def test_changes_prices_and_waits_in_words() -> None:
     assert change(Decimal(100), Decimal("100.1")) == "no change"
     assert change(Decimal(1), Decimal(0)) == "new"
     assert change(Decimal(0), Decimal(0)) == "–"
-    assert unit_price(Decimal("0.8"), "USD") == "$0.800"
+    assert unit_price(Decimal("0.8"), "USD") == "$0.80"
     assert unit_price(Decimal("0.00414"), "USD") == "$0.00414"
-    assert unit_price(Decimal("0.00000321"), "USD") == "$3.21e-6"
+    assert unit_price(Decimal("0.00000321"), "USD") == "$0.00000321"
     assert unit_price(Decimal("12.3"), "USD") == "$12.30"
     assert waited(timedelta(seconds=20)) == "at once"
     assert waited(timedelta(minutes=1)) == "1 minute"

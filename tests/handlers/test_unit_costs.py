@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from handlers import unit_costs as _registers  # noqa: F401
-from handlers.conversation import Facts, Message, Paragraph, Small, Table
+from handlers.conversation import Band, Facts, Message, Paragraph, Small, Table
 from storage.database import Database
 from storage.tables.spend import CostRollup, MetricPoint
 from tests.conftest import Clock
@@ -110,7 +110,77 @@ def test_what_cannot_be_shown_says_why(desk: Desk, sqlite: Database, clock: Cloc
     assert ask(desk, "feed since 2026-13-01").reason == "unreadable"
     assert "complete until" in ask(desk, "today").message.summary
     plain = Desk(sqlite, overrun_policy(), clock)
+    fill(plain, "ranker", "feed", lambda n: 100, lambda n: 0)
     assert ask(plain, "").message.summary.startswith("No unit is named.")
+
+
+# --- tokens, which the bill counts itself -------------------------------------------------------------
+
+
+def tokens(
+    desk: Desk, sku: str, a_day: Any, quantity: Any, unit: str = "Tokens", **more: str
+) -> None:
+    """So much a day for 61 days to today; both are of the day's number, 0 is today."""
+    rows = []
+    for n in range(61):
+        day = TODAY - timedelta(days=n)
+        values: dict[str, Any] = {"currency": "USD", "feature": "feed", "team": "search", **more}
+        rows.append(
+            CostRollup(
+                bill="models", period=day.replace(day=1), day=day, sku=sku, unit=unit,
+                cost_micros=round(a_day(n) * 1_000_000), quantity=quantity(n), **values,
+            ).model_dump(exclude={"id"})
+        )  # fmt: skip
+    with desk.database.write() as connection:
+        connection.execute(insert(CostRollup.__table__), rows)  # type: ignore[attr-defined]
+
+
+def test_a_thousand_tokens_by_feature_and_by_model(desk: Desk) -> None:
+    """The issue asks for the cost of a thousand tokens; no metric says how many there were, the bill does."""
+    tokens(desk, "big-output", lambda n: 20 if n <= 30 else 10, lambda n: 1_000_000)
+    tokens(desk, "big-input", lambda n: 4, lambda n: 2, unit="1M Tokens")
+    tokens(desk, "other-input", lambda n: 3, lambda n: 3_000, unit="1K tokens", feature="chat")
+    tokens(desk, "seats", lambda n: 500, lambda n: 5, unit="Seats")
+    every = ask(desk, "last 30d").message
+    # (20 + 4 + 3) dollars for 1 + 2 + 3 million tokens
+    assert every.summary == "$0.0045 per 1,000 tokens"
+    assert facts(every)["Before"] == "$0.00283 (+59 % now)"
+    assert facts(every)["Tokens"] == "180,000,000 (180,000,000 before)"
+    why, prices = tables(every)
+    assert dict(why.rows) == {
+        "Cost before": "$510.00",
+        "Volume": "$0.00",
+        "Price": "$300.00",
+        "Mix": "$0.00",
+        "Cost now": "$810.00",
+    }
+    assert prices.rows == (("feed", "$0.008", "+71 %"), ("chat", "$0.001", "no change"))
+    of_one = ask(desk, "feed last 30d").message
+    assert of_one.summary == "$0.008 per 1,000 tokens"
+    assert tables(of_one)[1].rows == (
+        ("big-output", "$0.02", "+100 %"),
+        ("big-input", "$0.002", "no change"),
+    )
+
+
+def test_tokens_in_another_currency_count_in_the_workspace_s(
+    database: Database, clock: Clock
+) -> None:
+    policy = overrun_policy(("currency: USD", "currency: USD, rates: {EUR: 2}"))
+    desk = Desk(database, policy, clock)
+    tokens(desk, "big", lambda n: 10, lambda n: 1_000_000, currency="EUR")
+    assert ask(desk, "feed").message.summary == "$0.02 per 1,000 tokens"
+
+
+def test_the_cost_of_a_unit_by_day(desk: Desk) -> None:
+    fill(desk, "ranker", "feed", lambda n: 300 if n == 9 else 100, lambda n: 20_000)
+    (chart,) = [b for b in ask(desk, "feed last 7d").message.blocks if isinstance(b, Band)]
+    assert chart.title == "Cost per 1,000 outputs, by day"
+    assert chart.unit == "USD per 1,000 outputs"
+    assert len(chart.days) == 14
+    assert chart.observed[chart.days.index(TODAY - timedelta(days=9))] == 15
+    assert "highest $15.00 on Sat 14 Nov, lowest $5.00 on" in chart.alt
+    assert not any(isinstance(b, Band) for b in ask(desk, "feed yesterday").message.blocks)
 
 
 # --- by customer segment ------------------------------------------------------------------------------
