@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from handlers.conversation import Message, Place
+from handlers.conversation import Actor, Message, Place
 from storage.outbox import Ref
 
 
@@ -47,6 +47,10 @@ class Surface(Protocol):
 
     async def find(self, place: Place, key: str, thread: Ref | None, since: datetime) -> Ref | None:
         """The message with our ``key`` if it has been posted since; asked after a lost answer."""
+        ...
+
+    async def actors(self, person: str) -> list[Actor]:
+        """The accounts of a person here, with roles and standing of now; none where accounts are not known."""
         ...
 
 

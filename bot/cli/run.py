@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bot.cli.start import Start, err, fail, out, started
 from bot.settings import SettingsError
-from handlers.daily import Progress as Report
-from handlers.daily import Round
+
+if TYPE_CHECKING:
+    from handlers.daily import Progress as Report
+    from handlers.daily import Round
 
 
 def run_command(
@@ -65,7 +67,7 @@ def _serve(start: Start) -> None:
         out.print("Stopped.")
 
 
-def _first_start(start: Start, first_round: Callable[[Report], Round | None]) -> None:
+def _first_start(start: Start, first_round: "Callable[[Report], Round | None]") -> None:
     """Writes the sample when the policy has one, reads the bill, finds and posts; with a progress bar."""
     from bot.kernel import utc_now
     from storage.bills.errors import BillError

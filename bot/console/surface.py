@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bot.console import notes
 from bot.surface import Sent, Undeliverable
 from guardrails.policy.people import Person
-from handlers.conversation import Message, Place
+from handlers.conversation import Actor, Message, Place
 from storage import console
 from storage.database import Database
 from storage.outbox import Ref
@@ -129,6 +129,10 @@ class ConsoleSurface:
             yield event
         finally:
             self._listeners.discard(event)
+
+    async def actors(self, person: str) -> list[Actor]:
+        """None: on the console one is who one says one is."""
+        return []
 
     def notify(self) -> None:
         """Tells every open page to look."""

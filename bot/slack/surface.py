@@ -18,7 +18,7 @@ from bot.slack.errors import CLOSED, MOVED, SlackRefused, SlackRevoked
 from bot.slack.people import People
 from bot.slack.workspace import EVENT, NAME, PACE, Installed, SlackWorkspace
 from bot.surface import Closed, NoAccount, NotInstalled, Sent, TryLater
-from handlers.conversation import Message, Place
+from handlers.conversation import Actor, Message, Place
 from handlers.turn import PERSON
 from storage.database import Database
 from storage.installations import Tenant
@@ -322,6 +322,16 @@ class SlackSurface:
             )
             self.refused(workspace, why)
             raise NotInstalled(why) from revoked
+
+    async def actors(self, person: str) -> list[Actor]:
+        """The accounts of a person in every workspace that is installed."""
+        one_token = not self.settings.oauth
+        found = []
+        for workspace in [self.main] if one_token else list(self.workspaces.values()):
+            account = (await workspace.people.accounts([person])).get(person)
+            if account is not None:
+                found.append(await workspace.people.actor(account))
+        return found
 
     async def _account(self, workspace: SlackWorkspace, person: str) -> str:
         """The account of a person; posting to it is posting into their chat with the app."""

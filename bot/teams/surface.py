@@ -13,6 +13,7 @@ import aiohttp
 from bot.closed import Closures
 from bot.settings import TeamsSettings
 from bot.surface import (
+    DeliveryError,
     NoAccount,
     NotInstalled,
     Sent,
@@ -24,11 +25,12 @@ from bot.teams.connector import Connector
 from bot.teams.conversations import Conversations
 from bot.teams.errors import BLOCKED, DELETED, MOVED, TeamsClosed, TeamsRefused
 from bot.teams.graph import Graph
-from bot.teams.heard import NAME
+from bot.teams.heard import NAME, Sender, Where
 from bot.teams.login import Login
 from bot.teams.people import People
 from bot.teams.pictures import picture
 from handlers.conversation import (
+    Actor,
     Chart,
     Controls,
     Message,
@@ -248,6 +250,30 @@ class TeamsSurface:
             raise TryLater("Teams did not say where the chat is")
         await self.conversations.began(conversation, account, name, service_url)
         return Conversation(self.tenant, conversation, "personal", service_url, "", name, account)
+
+    async def actors(self, person: str) -> list[Actor]:
+        """The account of a person; one whose standing is unknown while Teams does not answer."""
+        account = await self.people.account(person)
+        if account is None:
+            return []
+        try:
+            chat = await self.chat(f"{PERSON}{person}")
+            member = await self.connector.member(chat.service_url, chat.conversation, account.id)
+        except NoAccount:
+            return []  # not there any more, and nothing can be told there
+        except DeliveryError:
+            unknown = Actor(
+                person=person,
+                name=person,
+                surface=NAME,
+                tenant=self.tenant,
+                user_id=account.id,
+                standing="unknown",
+            )
+            return [unknown]
+        oid = str(member.get("aadObjectId") or member.get("objectId") or "").lower()
+        where = Where(self.tenant, chat.service_url, chat.conversation, personal=True)
+        return [await self.people.actor(Sender(account.id, oid, account.name), where)]
 
     async def _where(self, conversation: str) -> Conversation:
         """A conversation that we have a reference to; a personal chat is known once it was written to."""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bot.delivery import Delivery
 from bot.surface import AnswerLost, DeliveryError, Sent
-from handlers.conversation import Message, Place
+from handlers.conversation import Actor, Message, Place
 from handlers.turn import Turn
 from storage.database import Database
 from storage.outbox import Ref
@@ -32,6 +32,9 @@ class Wall:
 
     def place(self, channel: str) -> Place | None:
         return Place(surface="wall", tenant="t", channel=channel)
+
+    async def actors(self, person: str) -> list[Actor]:
+        return []
 
     async def post(self, place: Place, key: str, message: Message, thread: Ref | None) -> Sent:
         error = self.fail(place.channel, message.summary)
