@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -45,8 +45,8 @@ Variable = Annotated[
 ]
 
 
-class Bill(Section):
-    """One source of FOCUS charges: files, or a table behind a connection."""
+class Sourced(Section):
+    """Rows of files, or of a table behind a connection."""
 
     name: Name
     files: str | None = Field(
@@ -58,6 +58,20 @@ class Bill(Section):
         description="the name of the environment variable that holds the connection's URL",
     )
     table: str | None = Field(default=None, description="the table's name: focus, or schema.focus")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        from_table = self.table is not None or self.connection is not None
+        if (self.files is not None) == from_table:
+            raise ValueError("give either files, or table with connection")
+        if (self.table is None) != (self.connection is None):
+            raise ValueError("table and connection go together")
+        return self
+
+
+class Bill(Sourced):
+    """One source of FOCUS charges: files, or a table behind a connection."""
+
     cost: CostColumn = Field(
         default="BilledCost",
         description="the cost column that counts; some providers round EffectiveCost",
@@ -78,21 +92,9 @@ class Bill(Section):
         "of several snapshots of one billing period only the greatest counts",
     )
 
-    @model_validator(mode="after")
-    def _one_source(self) -> "Bill":
-        from_table = self.table is not None or self.connection is not None
-        if (self.files is not None) == from_table:
-            raise ValueError("give either files, or table with connection")
-        if (self.table is None) != (self.connection is None):
-            raise ValueError("table and connection go together")
-        return self
 
-
-class Metrics(Section):
-    """Usage, quality and revenue: long CSV or Parquet files with day, metric, value and any dimension."""
-
-    name: Name
-    files: str
+class Metrics(Sourced):
+    """Usage, quality and revenue: long files or a long table with day, metric, value and any dimension."""
 
 
 class TagKey(Section):

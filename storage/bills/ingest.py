@@ -26,7 +26,7 @@ from storage.bills.store import remove_bills_without
 from storage.bills.warehouse import open_table
 from storage.coverage import coverage, shadow_spend
 from storage.database import Database
-from storage.metrics_file import remove_sources_without, store_metrics
+from storage.metric_sources import remove_sources_without, store_metrics
 from storage.mlflow import store_mlflow
 from storage.policy_file import LoadedPolicy
 from storage.shadow import claim_rules

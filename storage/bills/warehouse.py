@@ -1,11 +1,11 @@
-"""Bills in a table of a database or warehouse, through Ibis."""
+"""Tables of a database or warehouse, through Ibis: bills, and metrics."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from guardrails.policy.bills import Bill
+from guardrails.policy.bills import Bill, Sourced
 from storage.bills.columns import find_columns, missing_columns, not_focus
 from storage.bills.errors import BillError
 from storage.bills.find_files import first_line
@@ -32,23 +32,49 @@ def open_table(bill: Bill) -> Iterator[Source]:
     Raises BillError: variable not set, driver not installed, no connection, no such table,
     not a FOCUS bill. The URL is never part of an error: it may hold a password.
     """
-    assert bill.connection is not None
-    assert bill.table is not None
     what = f"bill {bill.name}"
-    url = os.environ.get(bill.connection, "").strip()
+    with named_table(bill, what) as (backend, table):
+        columns = find_columns(table.columns)
+        missing = missing_columns(columns, bill.cost)
+        if missing:
+            raise BillError(f"{what}: " + not_focus(f"table {bill.table}", missing))
+        yield Source(
+            name=bill.table or "",
+            backend=backend,
+            table=table,
+            columns=columns,
+            exact=_EXACT.get(backend.name, "decimal(38, 18)"),
+        )
+
+
+@contextmanager
+def named_table(source: Sourced, what: str) -> Iterator[tuple[Any, Any]]:
+    """Ibis's backend and table of a source that has one; ``what`` begins the sentences.
+
+    Raises BillError as :func:`open_table` does.
+    """
+    variable, name = source.connection or "", source.table or ""
+    url = os.environ.get(variable, "").strip()
     if not url:
         raise BillError(
-            f"{what}: the environment variable {bill.connection} is not set; it must hold the URL "
-            "of the database that has the bill."
+            f"{what}: the environment variable {variable} is not set; it must hold the URL "
+            f"of the database that has the table {name}."
         )
-    backend = _connect(url, bill, what)
+    backend = _connect(url, variable, what)
     try:
-        yield _source(backend, bill, what)
+        schema, dot, table = name.rpartition(".")
+        try:
+            found = backend.table(table, database=schema if dot else None)
+        except Exception:
+            raise BillError(
+                f"{what}: there is no table {name} in the database in {variable}."
+            ) from None
+        yield backend, found
     finally:
         backend.disconnect()
 
 
-def _connect(url: str, bill: Bill, what: str) -> Any:
+def _connect(url: str, variable: str, what: str) -> Any:
     import ibis
 
     scheme = url.partition(":")[0].partition("+")[0].lower()
@@ -58,8 +84,8 @@ def _connect(url: str, bill: Bill, what: str) -> Any:
     )
     if extra is None and scheme not in ("duckdb", "sqlite"):
         raise BillError(
-            f"{what}: {bill.connection} begins with {scheme}:, which is no database that Sandrail "
-            f"can read a bill from; it reads {known}."
+            f"{what}: {variable} begins with {scheme}:, which is no database that Sandrail "
+            f"can read; it reads {known}."
         )
     try:
         backend = ibis.connect(scheme + url[url.index(":") :])
@@ -73,29 +99,6 @@ def _connect(url: str, bill: Bill, what: str) -> Any:
             f".venv/bin/pip install -e '.[{extra or scheme}]'."
         ) from None
     except Exception as error:
-        said = first_line(error).replace(url, bill.connection or "")
-        raise BillError(
-            f"{what}: no connection to the database in {bill.connection}: {said}"
-        ) from None
+        said = first_line(error).replace(url, variable)
+        raise BillError(f"{what}: no connection to the database in {variable}: {said}") from None
     return backend
-
-
-def _source(backend: Any, bill: Bill, what: str) -> Source:
-    schema, dot, name = (bill.table or "").rpartition(".")
-    try:
-        table = backend.table(name, database=schema if dot else None)
-    except Exception:
-        raise BillError(
-            f"{what}: there is no table {bill.table} in the database in {bill.connection}."
-        ) from None
-    columns = find_columns(table.columns)
-    missing = missing_columns(columns, bill.cost)
-    if missing:
-        raise BillError(f"{what}: " + not_focus(f"table {bill.table}", missing))
-    return Source(
-        name=bill.table or "",
-        backend=backend,
-        table=table,
-        columns=columns,
-        exact=_EXACT.get(backend.name, "decimal(38, 18)"),
-    )

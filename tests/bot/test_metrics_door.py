@@ -147,7 +147,7 @@ async def test_a_point_of_a_file_is_not_overwritten(endpoint: Endpoint) -> None:
 def test_no_file_may_take_the_name_of_what_is_pushed(tmp_path: Path, sqlite: Database) -> None:
     write_csv(tmp_path / "bill.csv", [charge()])
     policy = load_files("bill.csv", tmp_path, "metrics: [{name: api, files: usage}]")
-    with pytest.raises(BillError, match="call these files something else"):
+    with pytest.raises(BillError, match="call this source something else"):
         ingest(policy, sqlite, today=date(2026, 11, 23))
 
 

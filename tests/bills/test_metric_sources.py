@@ -1,9 +1,11 @@
-"""Metrics from long files."""
+"""Metrics from long files, and from a long table."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
@@ -12,6 +14,7 @@ from storage.bills.ingest import ingest
 from storage.database import Database
 from storage.tables.spend import MetricPoint
 from tests.bills.charges import charge, load_files, write_csv
+from tests.postgres import fresh_database
 
 TODAY = date(2026, 11, 23)
 MORE = "metrics: [{name: usage, files: usage}]"
@@ -118,3 +121,69 @@ def test_wrong_files_are_refused_in_one_sentence(
     assert said in str(refused.value)
     assert "a.csv" in str(refused.value)
     assert _points(sqlite) == []
+
+
+# --- from a table ---------------------------------------------------------------------------------------
+
+
+TABLE = "metrics: [{name: usage, connection: USAGE_URL, table: lake.usage}]"
+
+
+@pytest.fixture
+def lake(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
+    """A warehouse with a table of usage that has types of its own."""
+    url = fresh_database(postgres_server)
+    monkeypatch.setenv("USAGE_URL", url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA lake")
+        connection.execute(
+            'CREATE TABLE lake.usage (day date, "Metric" text, value numeric, feature text, segment text)'
+        )
+        yield connection
+
+
+def _from_table(folder: Path, database: Database) -> Any:
+    write_csv(folder / "bill.csv", [charge()])
+    return ingest(load_files("bill.csv", folder, TABLE), database, today=TODAY)
+
+
+def test_a_table_is_read_as_files_are(
+    lake: psycopg.Connection, tmp_path: Path, database: Database
+) -> None:
+    """Metrics come from files, from a table or by HTTP; the table was missing."""
+    lake.execute(
+        "INSERT INTO lake.usage VALUES ('2026-10-05', ' outputs ', 12.5, 'search', NULL),"
+        "('2026-10-06', 'outputs', 1e3, 'search', 'big')"
+    )
+    report = _from_table(tmp_path, database)
+    assert (report.metrics[0].points, report.metrics[0].metrics) == (2, ("outputs",))
+    lake.execute("DELETE FROM lake.usage WHERE segment IS NULL")
+    _from_table(tmp_path, database)
+    found = [(p.day, p.metric, p.value, p.feature, p.segment) for p in _points(database)]
+    assert found == [(date(2026, 10, 6), "outputs", 1000, "search", "big")]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("INSERT INTO lake.usage VALUES (NULL, 'outputs', 1, '', '')", "day is “”, not a day"),
+        ("INSERT INTO lake.usage VALUES ('2026-10-05', 'outputs', 'NaN', '', '')", "not a number"),
+        ("ALTER TABLE lake.usage DROP COLUMN value", "table lake.usage lacks the column value; it"),
+        (
+            "ALTER TABLE lake.usage ADD COLUMN featur text",
+            "has a column featur; did you mean feature?",
+        ),
+        ("DROP TABLE lake.usage", "there is no table lake.usage in the database in USAGE_URL"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_sentence(
+    lake: psycopg.Connection, tmp_path: Path, sqlite: Database, change: str, said: str
+) -> None:
+    lake.execute("INSERT INTO lake.usage VALUES ('2026-10-05', 'outputs', 3, '', '')")
+    _from_table(tmp_path, sqlite)
+    lake.execute(change)
+    with pytest.raises(BillError, match=r"metrics usage: .*\.$") as refused:
+        _from_table(tmp_path, sqlite)
+    assert said in str(refused.value)
+    assert "row" not in str(refused.value).replace("rows", "")
+    assert [p.value for p in _points(sqlite)] == [3], "nothing is lost"
