@@ -10,8 +10,9 @@ from guardrails.budgets import GRANTS, Entry, EntryKind
 from guardrails.burn import Spent
 from guardrails.money import MICROS, Money
 from guardrails.periods import Period
-from guardrails.policy.bills import Dimension
+from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
+from storage import spend
 from storage.rows import add_row
 from storage.spend import rate
 from storage.tables.budgets import BudgetEntry, BudgetNudge
@@ -155,10 +156,25 @@ def last_complete_day(connection: Connection, policy: Policy) -> date | None:
     return found
 
 
+def main_allocation(
+    connection: Connection, policy: Policy, parts: Mapping[Dimension, str], period: Period
+) -> dict[Dimension, str]:
+    """The allocation of most of a scope's spend: in which feature, team, workload and stage it mainly is, by money
+    in the workspace's currency, that is allocated at all. Raises LookupError for a currency without a rate."""
+    others = [d for d in DIMENSIONS if d not in parts]
+    found: dict[Dimension, str] = dict(parts)
+    sums = spend.each_by(connection, policy, period, *others, only=parts)
+    for dimension in others:
+        named = {value: amount for value, amount in sums[dimension].items() if value}
+        if named:
+            found[dimension] = min(named, key=lambda value: (-named[value], value))
+    return found
+
+
 def allocation_of(
     connection: Connection, parts: Mapping[Dimension, str], period: Period
 ) -> dict[Dimension, str]:
-    """The allocation of most of a scope's spend: in which feature, team, workload and stage it mainly is."""
+    """The same, of millionths of all currencies as if they were one: only until replay asks as the others do."""
     found: dict[Dimension, str] = dict(parts)
     names: tuple[Dimension, ...] = (
         "experiment",

@@ -1,12 +1,12 @@
 """Sums of the rollup, exact, in the workspace's currency."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from guardrails.money import MICROS
 from guardrails.periods import Period
@@ -21,6 +21,8 @@ _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 #: What spend can be summed by: what it is allocated to, what the bill says of it, the day.
 Key = Literal[Dimension, Facet, "day"]
 K = TypeVar("K", bound=Key)
+#: What a key must be: a value, or one of several (its spellings, say).
+Wanted = str | Collection[str]
 
 
 def totals(
@@ -28,7 +30,7 @@ def totals(
     policy: Policy,
     period: Period,
     by: Dimension | None = None,
-    only: Mapping[Dimension, str] | None = None,
+    only: Mapping[Dimension, Wanted] | None = None,
 ) -> dict[str, Decimal]:
     """Spend of a period, in the workspace's currency, by the values of a dimension (``""``: not allocated).
 
@@ -45,7 +47,7 @@ def by_day(
     policy: Policy,
     period: Period,
     by: Dimension,
-    only: Mapping[Dimension, str],
+    only: Mapping[Dimension, Wanted],
 ) -> dict[str, dict[date, Decimal]]:
     """Spend of each day, by the values of a dimension, in the workspace's currency."""
     found: dict[str, dict[date, Decimal]] = defaultdict(dict)
@@ -59,10 +61,11 @@ def sums_by(
     policy: Policy,
     period: Period,
     *keys: Key,
-    only: Mapping[K, str] | None = None,
+    only: Mapping[K, Wanted] | None = None,
 ) -> dict[tuple[Any, ...], Decimal]:
     """Spend of a period in the workspace's currency by the values of keys (``""``: not known), exactly: the values
-    add up to the bill of the period. ``only``: what must be so. Raises LookupError as :func:`totals` does."""
+    add up to the bill of the period. ``only``: what must be so, a value or one of several. Raises LookupError as
+    :func:`totals` does."""
     columns = [_rollup.c[key] for key in keys]
     query = select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros))
     query = _within(query, period, only or {}).group_by(*columns, _rollup.c.currency)
@@ -72,8 +75,24 @@ def sums_by(
     return dict(sums)
 
 
+def each_by(
+    connection: Connection,
+    policy: Policy,
+    period: Period,
+    *keys: Key,
+    only: Mapping[K, Wanted] | None = None,
+) -> dict[Key, dict[str, Decimal]]:
+    """Spend of a period by the values of each key by itself, each adding up to all of it: one look, not one a key.
+    Raises LookupError as :func:`totals` does."""
+    found: dict[Key, dict[str, Decimal]] = {key: defaultdict(Decimal) for key in keys}
+    for values, amount in sums_by(connection, policy, period, *keys, only=only).items():
+        for key, value in zip(keys, values, strict=True):
+            found[key][value] += amount
+    return found
+
+
 def used_by(
-    connection: Connection, policy: Policy, period: Period, only: Mapping[K, str]
+    connection: Connection, policy: Policy, period: Period, only: Mapping[K, Wanted]
 ) -> dict[tuple[str, ...], Used]:
     """What was used and what it cost in a period: (service, SKU, region, unit) → cost in the workspace's currency,
     and quantity in the unit."""
@@ -90,11 +109,16 @@ def used_by(
     return found
 
 
-def _within(query: Any, period: Period, only: Mapping[K, str]) -> Any:
+def _within(query: Any, period: Period, only: Mapping[K, Wanted]) -> Any:
     query = query.where(_rollup.c.day.between(period.first, period.last))
     for key, value in only.items():
-        query = query.where(_rollup.c[key] == value)
+        query = query.where(is_wanted(_rollup.c[key], value))
     return query
+
+
+def is_wanted(column: ColumnElement[str], wanted: Wanted) -> ColumnElement[bool]:
+    """That a column has the value, or one of the values; none of no values."""
+    return column == wanted if isinstance(wanted, str) else column.in_(tuple(wanted))
 
 
 def rate(policy: Policy, currency: str) -> Decimal:

@@ -123,7 +123,7 @@ def _of_experiment(turn: Turn, subject: Subject, name: str, period: Period) -> b
     """Whether most of what an experiment spends is the subject's."""
     if not subject.parts:
         return True
-    mine = budgets.allocation_of(turn.connection, {"experiment": name}, period)
+    mine = budgets.main_allocation(turn.connection, turn.policy, {"experiment": name}, period)
     return bool(subject.dimensions) and all(mine.get(d) == v for d, v in subject.dimensions.items())
 
 
@@ -135,5 +135,5 @@ def _of_budget(turn: Turn, subject: Subject, row: Any, period: Period) -> bool:
     scope = budget.scope
     if scope.experiment is not None:
         return _of_experiment(turn, subject, scope.experiment, period)
-    mine = budgets.allocation_of(turn.connection, subject.dimensions, period)
+    mine = budgets.main_allocation(turn.connection, turn.policy, subject.dimensions, period)
     return bool(subject.dimensions) and applies(scope, mine)

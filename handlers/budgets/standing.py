@@ -68,7 +68,7 @@ def standings(turn: Turn) -> list[Standing]:
 def inside(turn: Turn, dimension: Dimension, value: str) -> list[Standing]:
     """The budgets that an experiment, feature or team spends of: its own and those around it."""
     period = Period(turn.today - timedelta(days=60), turn.today)
-    mine = budgets.allocation_of(turn.connection, {dimension: value}, period)
+    mine = budgets.main_allocation(turn.connection, turn.policy, {dimension: value}, period)
     return [
         s
         for b in budgets_of(turn)
@@ -149,4 +149,4 @@ def channel_of(turn: Turn, budget: Budget) -> str:
 def allocation(turn: Turn, budget: Budget) -> dict[Dimension, str]:
     """In which team, feature, workload and stage most of a budget's spend of the last two months is."""
     period = Period(turn.today - timedelta(days=60), turn.today)
-    return budgets.allocation_of(turn.connection, budget.scope.parts, period)
+    return budgets.main_allocation(turn.connection, turn.policy, budget.scope.parts, period)
