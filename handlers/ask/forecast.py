@@ -55,7 +55,7 @@ def show_forecast(turn: Turn, it: Interaction) -> Private:
         raise Unreadable(
             "A forecast is of this month and this quarter; it takes a name and no period."
         )
-    subject = find(names, name, budgets=True)
+    subject = find(names, name)
     message = forecast(turn, subject)
     return Private(message=message if name else also(message, namesake(names, "forecast")))
 

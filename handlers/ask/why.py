@@ -72,7 +72,7 @@ def show_why(turn: Turn, it: Interaction) -> Private:
     """Against as many days before."""
     names = Names(turn)
     period, name = read(names, it.inputs.get("text", ""))
-    subject = find(names, name, budgets=True)
+    subject = find(names, name)
     days = with_before(turn, usual(turn, period))
     if isinstance(days, str):
         return Private(message=said(days))
