@@ -126,24 +126,10 @@ def told(
 
 
 def spend_of(
-    connection: Connection,
-    policy: Policy,
-    parts: Mapping[Dimension, str],
-    period: Period,
+    connection: Connection, policy: Policy, parts: Mapping[Dimension, str], period: Period
 ) -> Spent:
     """Spend of each day of a scope, in the workspace's currency; days without any are zero."""
-    query = (
-        select(_rollup.c.day, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
-        .where(_rollup.c.day.between(period.first, period.last))
-        .group_by(_rollup.c.day, _rollup.c.currency)
-    )
-    for dimension, value in parts.items():
-        query = query.where(_rollup.c[dimension] == value)
-    days = [Decimal(0)] * period.days
-    for row in connection.execute(query):
-        amount = Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
-        days[(row.day - period.first).days] += amount
-    return Spent(period.first, tuple(days))
+    return spend.daily(connection, policy, period, parts)
 
 
 def last_complete_day(connection: Connection, policy: Policy) -> date | None:

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
+from guardrails.burn import Spent
 from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import DIMENSIONS, Dimension, Facet
@@ -18,11 +19,15 @@ from storage.tables.spend import CostRollup, MetricPoint
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 
-#: What spend can be summed by: what it is allocated to, what the bill says of it, the day.
-Key = Literal[Dimension, Facet, "day"]
+#: What spend can be summed by: what it is allocated to and how that was found, what the bill says of it, the day,
+#: whether it is AI (or GPU) spend.
+Key = Literal[Dimension, Facet, "allocated_by", "day", "ai"]
 K = TypeVar("K", bound=Key)
 #: What a key must be: a value, or one of several (its spellings, say).
 Wanted = str | Collection[str]
+
+#: Of a row: whether it is AI (or GPU) spend.
+IS_AI: ColumnElement[bool] = or_(_rollup.c.is_ai.is_(True), _rollup.c.is_gpu.is_(True)).label("ai")
 
 
 def totals(
@@ -66,13 +71,23 @@ def sums_by(
     """Spend of a period in the workspace's currency by the values of keys (``""``: not known), exactly: the values
     add up to the bill of the period. ``only``: what must be so, a value or one of several. Raises LookupError as
     :func:`totals` does."""
-    columns = [_rollup.c[key] for key in keys]
+    columns = [_column(key) for key in keys]
     query = select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros))
     query = _within(query, period, only or {}).group_by(*columns, _rollup.c.currency)
     sums: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     for *values, currency, micros in connection.execute(query):
         sums[tuple(values)] += Decimal(int(micros)) / MICROS * rate(policy, currency)
     return dict(sums)
+
+
+def daily(
+    connection: Connection, policy: Policy, period: Period, only: Mapping[K, Wanted]
+) -> Spent:
+    """Spend of each day of a period, in the workspace's currency; days without any are zero. Raises LookupError as
+    :func:`totals` does."""
+    found = sums_by(connection, policy, period, "day", only=only)
+    days = (period.first + timedelta(days=n) for n in range(period.days))
+    return Spent(period.first, tuple(found.get((day,), Decimal(0)) for day in days))
 
 
 def each_by(
@@ -112,11 +127,15 @@ def used_by(
 def _within(query: Any, period: Period, only: Mapping[K, Wanted]) -> Any:
     query = query.where(_rollup.c.day.between(period.first, period.last))
     for key, value in only.items():
-        query = query.where(is_wanted(_rollup.c[key], value))
+        query = query.where(is_wanted(_column(key), value))
     return query
 
 
-def is_wanted(column: ColumnElement[str], wanted: Wanted) -> ColumnElement[bool]:
+def _column(key: Key) -> ColumnElement[Any]:
+    return IS_AI if key == "ai" else _rollup.c[key]
+
+
+def is_wanted(column: ColumnElement[Any], wanted: Wanted) -> ColumnElement[bool]:
     """That a column has the value, or one of the values; none of no values."""
     return column == wanted if isinstance(wanted, str) else column.in_(tuple(wanted))
 
@@ -138,7 +157,7 @@ def names(connection: Connection) -> dict[Dimension, list[str]]:
 
 def values_of(connection: Connection, *keys: K) -> dict[K, list[str]]:
     """The values that keys have in the rollup, in their order; one look at all of it."""
-    columns = [_rollup.c[key] for key in keys]
+    columns = [_column(key) for key in keys]
     rows = connection.execute(select(*columns).distinct()).all()
     return {key: sorted({row[i] for row in rows} - {""}) for i, key in enumerate(keys)}
 

@@ -104,3 +104,28 @@ def test_units_and_revenue_too(database: Database, wanted: Any, units: int) -> N
         counted = unit_costs.units_by(connection, ["outputs"], WEEK, "team", only)
         earned, _ = unit_costs.earned_by(connection, POLICY, "outputs", WEEK, "team", only)
     assert sum(counted.values()) == sum(earned.values()) == units
+
+
+def test_spend_is_told_apart_by_ai_and_by_how_it_was_allocated(database: Database) -> None:
+    fill(
+        database,
+        {"is_ai": True, "allocated_by": "tags", "team": "a", "cost": 1},
+        {"is_gpu": True, "allocated_by": "rules", "team": "b", "cost": 2, "currency": "EUR"},
+        {"allocated_by": "tags", "team": "a", "cost": 4},
+    )
+    euros = 2 * Decimal("1.0837")
+    with database.read() as connection:
+        found = spend.sums_by(connection, POLICY, WEEK, "ai", "allocated_by")
+        each = spend.each_by(connection, POLICY, WEEK, "allocated_by", "team", only={"team": "a"})
+        daily = spend.daily(connection, POLICY, WEEK, {"team": ("a", "b")})
+    assert found == {(True, "tags"): 1, (True, "rules"): euros, (False, "tags"): 4}
+    assert each == {"allocated_by": {"tags": 5}, "team": {"a": 5}}
+    assert (daily.first, daily.days) == (WEEK.first, (0, 0, 0, 0, 0, 0, 5 + euros))
+
+
+def test_the_first_and_the_last_day_are_those_of_all_bills(database: Database) -> None:
+    with database.read() as connection:
+        assert spend.covered(connection) is None
+    fill(database, *({"day": DAY - timedelta(days=n), "cost": 1} for n in (3, 0, 9)))
+    with database.read() as connection:
+        assert spend.covered(connection) == Period(DAY - timedelta(days=9), DAY)
