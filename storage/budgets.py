@@ -134,12 +134,10 @@ def spend_of(
 
 def last_complete_day(connection: Connection, policy: Policy) -> date | None:
     """The last day that every bill has whole; None when nothing was read."""
-    newest = connection.execute(select(func.max(_rollup.c.day))).scalar()
-    if newest is None:
+    held = spend.covered(connection)
+    if held is None:
         return None
-    late = max(b.complete_after_days for b in policy.bills)
-    found: date = newest - timedelta(days=late)
-    return found
+    return held.last - timedelta(days=max(b.complete_after_days for b in policy.bills))
 
 
 def main_allocation(

@@ -207,9 +207,3 @@ def lines(connection: Connection, policy: Policy, period: Period) -> Iterator[Li
         billed = Decimal(int(micros)) / MICROS
         amount = billed * rate(policy, currency)
         yield Line((*map(str, keys), "yes" if ai else "no"), currency, billed, amount)
-
-
-def newest_day(connection: Connection) -> date | None:
-    """The newest day of any bill; None when nothing was read."""
-    found: date | None = connection.execute(select(func.max(_rollup.c.day))).scalar()
-    return found
