@@ -198,7 +198,9 @@ def _experiments(turn: Turn, it: Interaction) -> list[Block]:
         return blocks
     currency = turn.policy.workspace.currency
     ordered = sorted(found.items(), key=lambda item: -sum(item[1].values(), Decimal(0)))
-    for name, days in ordered[:EXPERIMENTS]:
+    shown = ordered[:EXPERIMENTS]
+    around = inside(turn, "experiment", (n for n, _ in shown)) if turn.policy.budgets else {}
+    for name, days in shown:
         total = Money(sum(days.values(), Decimal(0)), currency)
         week = sum(
             (days.get(period.last - timedelta(days=n), Decimal(0)) for n in range(7)), Decimal(0)
@@ -212,7 +214,7 @@ def _experiments(turn: Turn, it: Interaction) -> list[Block]:
                 )
             )
         )
-        first = tightest(inside(turn, "experiment", name)) if turn.policy.budgets else None
+        first = tightest(around.get(name, ()))
         if first is not None:
             said = f"{first.budget.name}: {budget_words.line(first, currency)}"
             blocks.append(Small(text=text(said)))

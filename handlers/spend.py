@@ -57,7 +57,7 @@ def show_spend(turn: Turn, it: Interaction) -> Private:
     names = Names(turn)
     typed, name = read(names, it.inputs.get("text", ""))
     period = usual(turn, typed)
-    subject = find(names, name, budgets=True)
+    subject = find(names, name)
     if subject.budget is not None:
         return Private(message=_of_budget(turn, subject.budget, other_period=typed is not None))
     found = _of(turn, subject, period) if subject.parts else _overview(turn, period)

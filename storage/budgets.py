@@ -10,8 +10,9 @@ from guardrails.budgets import GRANTS, Entry, EntryKind
 from guardrails.burn import Spent
 from guardrails.money import MICROS, Money
 from guardrails.periods import Period
-from guardrails.policy.bills import Dimension
+from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
+from storage import spend
 from storage.rows import add_row
 from storage.spend import rate
 from storage.tables.budgets import BudgetEntry, BudgetNudge
@@ -125,40 +126,39 @@ def told(
 
 
 def spend_of(
-    connection: Connection,
-    policy: Policy,
-    parts: Mapping[Dimension, str],
-    period: Period,
+    connection: Connection, policy: Policy, parts: Mapping[Dimension, str], period: Period
 ) -> Spent:
     """Spend of each day of a scope, in the workspace's currency; days without any are zero."""
-    query = (
-        select(_rollup.c.day, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
-        .where(_rollup.c.day.between(period.first, period.last))
-        .group_by(_rollup.c.day, _rollup.c.currency)
-    )
-    for dimension, value in parts.items():
-        query = query.where(_rollup.c[dimension] == value)
-    days = [Decimal(0)] * period.days
-    for row in connection.execute(query):
-        amount = Decimal(int(row.micros)) / MICROS * rate(policy, row.currency)
-        days[(row.day - period.first).days] += amount
-    return Spent(period.first, tuple(days))
+    return spend.daily(connection, policy, period, parts)
 
 
 def last_complete_day(connection: Connection, policy: Policy) -> date | None:
     """The last day that every bill has whole; None when nothing was read."""
-    newest = connection.execute(select(func.max(_rollup.c.day))).scalar()
-    if newest is None:
+    held = spend.covered(connection)
+    if held is None:
         return None
-    late = max(b.complete_after_days for b in policy.bills)
-    found: date = newest - timedelta(days=late)
+    return held.last - timedelta(days=max(b.complete_after_days for b in policy.bills))
+
+
+def main_allocation(
+    connection: Connection, policy: Policy, parts: Mapping[Dimension, str], period: Period
+) -> dict[Dimension, str]:
+    """The allocation of most of a scope's spend: in which feature, team, workload and stage it mainly is, by money
+    in the workspace's currency, that is allocated at all. Raises LookupError for a currency without a rate."""
+    others = [d for d in DIMENSIONS if d not in parts]
+    found: dict[Dimension, str] = dict(parts)
+    sums = spend.each_by(connection, policy, period, *others, only=parts)
+    for dimension in others:
+        named = {value: amount for value, amount in sums[dimension].items() if value}
+        if named:
+            found[dimension] = min(named, key=lambda value: (-named[value], value))
     return found
 
 
 def allocation_of(
     connection: Connection, parts: Mapping[Dimension, str], period: Period
 ) -> dict[Dimension, str]:
-    """The allocation of most of a scope's spend: in which feature, team, workload and stage it mainly is."""
+    """The same, of millionths of all currencies as if they were one: only until replay asks as the others do."""
     found: dict[Dimension, str] = dict(parts)
     names: tuple[Dimension, ...] = (
         "experiment",

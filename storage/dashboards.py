@@ -1,26 +1,24 @@
 """What dashboards and the export are made of: sums of the rollup by any of its keys, metrics, decisions."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
-from storage.spend import rate
+from storage.spend import IS_AI, rate, sums_by
 from storage.tables.alerts import Anomaly
 from storage.tables.budgets import Overrun
 from storage.tables.sandboxes import GateCase, Sandbox
 from storage.tables.spend import CostRollup, MetricPoint
-from storage.unit_costs import earned_by as earned_by
-from storage.unit_costs import units_by as units_by
-from storage.unit_costs import units_by_day as units_by_day
+from storage.unit_costs import units_by
 
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
@@ -28,36 +26,7 @@ _overruns = Overrun.__table__  # type: ignore[attr-defined]
 _anomalies = Anomaly.__table__  # type: ignore[attr-defined]
 _sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
 _gates = GateCase.__table__  # type: ignore[attr-defined]
-
-#: What spend can be summed by: an allocation, the way it was found, the day, whether it is AI (or GPU) spend.
-Key = Literal[Dimension, "allocated_by", "day", "ai"]
-_AI: ColumnElement[bool] = or_(_rollup.c.is_ai.is_(True), _rollup.c.is_gpu.is_(True))
-
-
-def spend_by(
-    connection: Connection,
-    policy: Policy,
-    period: Period,
-    *keys: Key,
-    only: Mapping[Dimension, Collection[str]] | None = None,
-) -> dict[tuple[Any, ...], Decimal]:
-    """Spend of a period in the workspace's currency by the values of the keys (``""``: not allocated).
-
-    Each currency is summed exactly, then converted; the values of the dict add up to the bill of the period.
-    ``only`` gives the spellings that count. Raises LookupError for a currency without a rate.
-    """
-    columns = [(_AI if k == "ai" else _rollup.c[k]).label(f"key_{k}") for k in keys]
-    query = (
-        select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
-        .where(_rollup.c.day.between(period.first, period.last))
-        .group_by(*columns, _rollup.c.currency)
-    )
-    for dimension, values in (only or {}).items():
-        query = query.where(_rollup.c[dimension].in_(tuple(values)))
-    sums: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
-    for *values, currency, micros in connection.execute(query):
-        sums[tuple(values)] += Decimal(int(micros)) / MICROS * rate(policy, currency)
-    return dict(sums)
+spend_by = sums_by  # until the product dashboard, its last user, asks storage.spend
 
 
 def means_by(
@@ -227,7 +196,7 @@ COLUMNS: tuple[str, ...] = (*_WRITTEN, "ai")
 def lines(connection: Connection, policy: Policy, period: Period) -> Iterator[Line]:
     """The bill of a period, a line for each day, allocation, account, service and currency: ``billed`` in its own
     currency and ``amount`` in the workspace's; both exact, so that lines add up to the bill."""
-    columns = [*(_rollup.c[name] for name in _WRITTEN), _AI.label("ai")]
+    columns = [*(_rollup.c[name] for name in _WRITTEN), IS_AI]
     query = (
         select(*columns, _rollup.c.currency, func.sum(_rollup.c.cost_micros).label("micros"))
         .where(_rollup.c.day.between(period.first, period.last))
@@ -238,9 +207,3 @@ def lines(connection: Connection, policy: Policy, period: Period) -> Iterator[Li
         billed = Decimal(int(micros)) / MICROS
         amount = billed * rate(policy, currency)
         yield Line((*map(str, keys), "yes" if ai else "no"), currency, billed, amount)
-
-
-def newest_day(connection: Connection) -> date | None:
-    """The newest day of any bill; None when nothing was read."""
-    found: date | None = connection.execute(select(func.max(_rollup.c.day))).scalar()
-    return found

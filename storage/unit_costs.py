@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from guardrails.policy.model import Policy
-from storage.spend import rate
+from storage.spend import Wanted, is_wanted, rate
 from storage.tables.spend import MetricPoint
 
 _points = MetricPoint.__table__  # type: ignore[attr-defined]
@@ -23,7 +23,7 @@ def units_by(
     metrics: Collection[str],
     period: Period,
     by: Dimension,
-    only: Mapping[Dimension, str] | None = None,
+    only: Mapping[Dimension, Wanted] | None = None,
 ) -> dict[tuple[str, str], Decimal]:
     """How many units metrics counted in a period: (metric, value of the dimension) → sum (``""``: not known)."""
     keys = (_points.c.metric, _points.c[by])
@@ -36,7 +36,7 @@ def units_by_day(
     metrics: Collection[str],
     period: Period,
     by: Dimension,
-    only: Mapping[Dimension, str] | None = None,
+    only: Mapping[Dimension, Wanted] | None = None,
 ) -> dict[tuple[str, str, date], Decimal]:
     """How many units metrics counted on each day: (metric, value of the dimension, day) → their sum."""
     keys = (_points.c.metric, _points.c[by], _points.c.day)
@@ -50,7 +50,7 @@ def earned_by(
     metric: str,
     period: Period,
     by: Dimension,
-    only: Mapping[Dimension, str] | None = None,
+    only: Mapping[Dimension, Wanted] | None = None,
 ) -> tuple[dict[str, Decimal], tuple[str, ...]]:
     """A metric of money in the workspace's currency by a dimension; and the units without a rate, left out."""
     keys = (_points.c[by], _points.c.unit)
@@ -68,10 +68,10 @@ def earned_by(
 
 
 def _of(
-    query: Any, metrics: Collection[str], period: Period, only: Mapping[Dimension, str] | None
+    query: Any, metrics: Collection[str], period: Period, only: Mapping[Dimension, Wanted] | None
 ) -> Any:
     query = query.where(_points.c.metric.in_(tuple(metrics)))
     query = query.where(_points.c.day.between(period.first, period.last))
     for dimension, value in (only or {}).items():
-        query = query.where(_points.c[dimension] == value)
+        query = query.where(is_wanted(_points.c[dimension], value))
     return query

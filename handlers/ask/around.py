@@ -9,7 +9,7 @@ from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
 from handlers.ask.subjects import Subject
-from handlers.budgets.standing import budgets_of, standing
+from handlers.budgets.standing import budgets_of, standings_of
 from handlers.turn import Turn
 from storage import spend
 
@@ -29,7 +29,7 @@ def around(turn: Turn, subject: Subject) -> list[Standing]:
         sums = spend.sums_by(turn.connection, turn.policy, period, *_KEYS, only=subject.parts)
         whole = sum(sums.values(), Decimal(0))
         wanted = [b for b in wanted if _inside(b, sums) >= MOST * whole and _inside(b, sums) > 0]
-    found = [s for budget in wanted if (s := standing(turn, budget)) is not None]
+    found = standings_of(turn, wanted)
     return sorted(found, key=lambda s: (s.room / s.limit if s.limit else s.room, s.budget.name))
 
 

@@ -82,7 +82,7 @@ def _names(known: Names, rest: str) -> list[Subject]:
                 raise Unreadable(f"Both are {a.name}; name two that differ, or two periods.")
             return [a, b]
     for name in pairs[0] if pairs else (rest,):  # says which one is not known
-        find(known, name, budgets=True)
+        find(known, name)
     return []
 
 
@@ -107,6 +107,6 @@ def _trimmed(rest: str) -> str:
 
 def _try(known: Names, name: str) -> Subject | None:
     try:
-        return find(known, name, budgets=True)
+        return find(known, name)
     except NotFound:
         return None

@@ -8,11 +8,8 @@ from guardrails.contributions import Part, parts_of, whole_of
 from guardrails.periods import Period, span
 from handlers.ask.days import noted, on, with_before
 from handlers.ask.saying import as_shown, change_table, money, moved, share
-from handlers.ask.subjects import (
-    EVERYTHING,
-    Subject,
-)
-from handlers.ask.why import rows_of
+from handlers.ask.subjects import EVERYTHING, Subject
+from handlers.ask.why import cut, rows_of
 from handlers.conversation import (
     Block,
     Code,
@@ -98,9 +95,10 @@ def _against(turn: Turn, a: Subject, b: Subject, x: Decimal, y: Decimal, when: s
 def _difference(turn: Turn, a: Subject, b: Subject, period: Period) -> tuple[Key, tuple[Part, ...]]:
     """Both by what the money is spent on: the first way in which they have more than one part."""
     ways = [w for w in _WAYS if w not in a.parts and w not in b.parts]
-    cut = {way: parts_of(_by(turn, b, period, way), _by(turn, a, period, way)) for way in ways}
-    key = next((way for way in ways if sum(bool(p.name) for p in cut[way]) > 1), ways[0])
-    return key, cut[key]
+    mine, other = (cut(turn, s, period, ways) for s in (a, b))
+    parts = {way: parts_of(other[way], mine[way]) for way in ways}
+    key = next((way for way in ways if sum(bool(p.name) for p in parts[way]) > 1), ways[0])
+    return key, parts[key]
 
 
 def _overlap(turn: Turn, a: Subject, b: Subject, period: Period) -> list[Block]:
@@ -149,8 +147,3 @@ def _label(subject: Subject, a: Subject, b: Subject) -> str:
 def _sum(turn: Turn, subject: Subject, period: Period) -> Decimal:
     found = spend.sums_by(turn.connection, turn.policy, period, only=subject.parts)
     return found.get((), Decimal(0))
-
-
-def _by(turn: Turn, subject: Subject, period: Period, key: Key) -> dict[str, Decimal]:
-    found = spend.sums_by(turn.connection, turn.policy, period, key, only=subject.parts)
-    return {name: amount for (name,), amount in found.items()}

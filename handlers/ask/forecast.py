@@ -56,7 +56,7 @@ def show_forecast(turn: Turn, it: Interaction) -> Private:
         raise Unreadable(
             "A forecast is of this month and this quarter; it takes a name and no period."
         )
-    subject = find(names, name, budgets=True)
+    subject = find(names, name)
     message = forecast(turn, subject)
     return Private(message=message if name else also(message, namesake(names, "forecast")))
 
@@ -67,7 +67,8 @@ def forecast(turn: Turn, subject: Subject) -> Message:
     if through is None:
         return said(NOTHING_READ)
     month = months(turn.today, 1)
-    spent = history(turn, subject, min(quarter(turn.today).first, through - HISTORY), through)
+    past = Period(min(quarter(turn.today).first, through - HISTORY), through)
+    spent = spend.daily(turn.connection, turn.policy, past, subject.parts)
     if not any(spent.days):
         until = words.day(through)
         return said(
@@ -92,14 +93,6 @@ def forecast(turn: Turn, subject: Subject) -> Message:
         ),
     ]
     return Message(summary=finding, blocks=tuple(blocks))
-
-
-def history(turn: Turn, subject: Subject, first: date, through: date) -> Spent:
-    """What the subject spent on each of these days."""
-    period = Period(first, max(first, through))
-    found = spend.sums_by(turn.connection, turn.policy, period, "day", only=subject.parts)
-    days = (first + n * _DAY for n in range((through - first).days + 1))
-    return Spent(first, tuple(found.get((day,), Decimal(0)) for day in days))
 
 
 def _finding(

@@ -1,8 +1,10 @@
 """What happened while money was spent: anomalies that touch it, and what people and rules decided."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from guardrails.alerts import words
@@ -10,6 +12,7 @@ from guardrails.budgets import applies
 from guardrails.detection.found import Found
 from guardrails.money import MICROS
 from guardrails.periods import Period
+from guardrails.policy.bills import Dimension
 from handlers.alerts.record import found_of
 from handlers.ask.saying import money
 from handlers.ask.subjects import Subject
@@ -75,6 +78,7 @@ def _decisions(turn: Turn, subject: Subject, period: Period) -> list[tuple[datet
     since = datetime.combine(period.first, time.min, zone)
     until = datetime.combine(period.last + timedelta(days=1), time.min, zone)
     c = turn.connection
+    mine = _Share(turn, subject, period)
     found: list[tuple[datetime, Text]] = []
 
     def add(at: datetime, name: str, said: str) -> None:
@@ -93,15 +97,15 @@ def _decisions(turn: Turn, subject: Subject, period: Period) -> list[tuple[datet
         if _of(subject, r):
             add(r.ended_at, r.name, f"the sandbox ended ({r.state})")
     for r in council_week.gates_decided(c, since, until):
-        if _of_experiment(turn, subject, r.sandbox_name, period):
+        if mine.experiment(r.sandbox_name):
             did = OUTCOMES[r.kind, r.state]
             add(r.decided_at, r.sandbox_name, f"gate {r.gate}: {did[0].lower()}{did[1:]}")
     for r in council_week.overruns_decided(c, since, until):
-        if r.kind != "sandbox" and _of_budget(turn, subject, r, period):
+        if r.kind != "sandbox" and mine.budget(r.budget):
             said = f"overrun of {money_of(turn.policy, r)}: {outcome(turn.policy, r)}"
             add(r.decided_at, called(r), said)
     for r in council_week.redlines_crossed(c, since, until):
-        if r.opened_at >= since and _of_experiment(turn, subject, r.sandbox_name, period):
+        if r.opened_at >= since and mine.experiment(r.sandbox_name):
             add(r.opened_at, r.sandbox_name, f"redline {r.redline} was crossed")
     return sorted(found, key=lambda item: item[0], reverse=True)
 
@@ -119,21 +123,39 @@ def _of(subject: Subject, sandbox: Any) -> bool:
     return all(mine.get(key) == value for key, value in subject.parts.items())
 
 
-def _of_experiment(turn: Turn, subject: Subject, name: str, period: Period) -> bool:
-    """Whether most of what an experiment spends is the subject's."""
-    if not subject.parts:
-        return True
-    mine = budgets.allocation_of(turn.connection, {"experiment": name}, period)
-    return bool(subject.dimensions) and all(mine.get(d) == v for d, v in subject.dimensions.items())
+@dataclass(frozen=True)
+class _Share:
+    """What is the subject's in these days: where most of the money of names is, each looked up once."""
 
+    turn: Turn
+    subject: Subject
+    period: Period
+    _found: dict[str, dict[Dimension, str]] = field(default_factory=dict)
 
-def _of_budget(turn: Turn, subject: Subject, row: Any, period: Period) -> bool:
-    """Whether the subject spends of the budget, or an experiment whose budget it is is the subject's."""
-    budget = find_budget(turn, row.budget)
-    if budget is None or not subject.parts:
-        return budget is not None
-    scope = budget.scope
-    if scope.experiment is not None:
-        return _of_experiment(turn, subject, scope.experiment, period)
-    mine = budgets.allocation_of(turn.connection, subject.dimensions, period)
-    return bool(subject.dimensions) and applies(scope, mine)
+    def experiment(self, name: str) -> bool:
+        """Whether most of what an experiment spends is the subject's."""
+        wanted = self.subject.dimensions
+        if not self.subject.parts:
+            return True
+        if not wanted:
+            return False
+        if name not in self._found:
+            self._found[name] = self._mainly({"experiment": name})
+        return all(self._found[name].get(d) == v for d, v in wanted.items())
+
+    def budget(self, name: str) -> bool:
+        """Whether the subject spends of the budget, or an experiment whose budget it is is the subject's."""
+        budget = find_budget(self.turn, name)
+        if budget is None or not self.subject.parts:
+            return budget is not None
+        scope = budget.scope
+        if scope.experiment is not None:
+            return self.experiment(scope.experiment)
+        return bool(self.subject.dimensions) and applies(scope, self._of_subject)
+
+    @cached_property
+    def _of_subject(self) -> dict[Dimension, str]:
+        return self._mainly(self.subject.dimensions)
+
+    def _mainly(self, parts: Mapping[Dimension, str]) -> dict[Dimension, str]:
+        return budgets.main_allocation(self.turn.connection, self.turn.policy, parts, self.period)

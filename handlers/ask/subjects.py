@@ -161,15 +161,13 @@ def usual(turn: Turn, period: Period | None) -> Period:
     return period or read_period("", turn.today)[0]
 
 
-def find(names: Names, name: str, *, budgets: bool = False) -> Subject:
-    """What a name means, without regard to case; all spend for none. Raises NotFound with what is near.
-
-    ``budgets``: a budget's name counts before that of an experiment.
-    """
+def find(names: Names, name: str) -> Subject:
+    """What a name means, without regard to case; all spend for none. A budget's name counts before that of an
+    experiment. Raises NotFound with what is near."""
     name = " ".join(name.split())
     if not name or name.casefold() in _ALL:
         return EVERYTHING
-    if budgets and (budget := find_budget(names.turn, name.casefold())) is not None:
+    if (budget := find_budget(names.turn, name.casefold())) is not None:
         parts: dict[Key, str] = {}
         parts.update(budget.scope.parts.items())
         return Subject(f"budget {budget.name}", parts, budget)

@@ -1,6 +1,5 @@
 """``/spend why``: what changed, by the cut of the bill that explains most, and what happened meanwhile."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -15,6 +14,7 @@ from guardrails.contributions import (
     whole_of,
 )
 from guardrails.lists import every
+from guardrails.periods import Period
 from guardrails.unit_economics import Effects, Used, effects, exactly, waterfall
 from handlers.ask.days import Compared, earlier, noted, on, with_before
 from handlers.ask.meanwhile import meanwhile
@@ -73,7 +73,7 @@ def show_why(turn: Turn, it: Interaction) -> Private:
     """Against as many days before."""
     names = Names(turn)
     period, name = read(names, it.inputs.get("text", ""))
-    subject = find(names, name, budgets=True)
+    subject = find(names, name)
     days = with_before(turn, usual(turn, period))
     if isinstance(days, str):
         return Private(message=said(days))
@@ -122,15 +122,15 @@ def _ways(subject: Subject) -> tuple[Key, ...]:
 def cuts(turn: Turn, subject: Subject, days: Compared) -> dict[Key, tuple[Part, ...]]:
     """The spend of both periods, cut in each way that makes sense for the subject."""
     ways = _ways(subject)
-    sums: list[dict[Key, dict[str, Decimal]]] = []
-    for period in (days.before, days.now):
-        found = spend.sums_by(turn.connection, turn.policy, period, *ways, only=subject.parts)
-        cut: dict[Key, dict[str, Decimal]] = {way: defaultdict(Decimal) for way in ways}
-        for names, amount in found.items():
-            for way, name in zip(ways, names, strict=True):
-                cut[way][name] += amount
-        sums.append(cut)
-    return {way: parts_of(sums[0][way], sums[1][way]) for way in ways}
+    before, now = (cut(turn, subject, period, ways) for period in (days.before, days.now))
+    return {way: parts_of(before[way], now[way]) for way in ways}
+
+
+def cut(
+    turn: Turn, subject: Subject, period: Period, ways: Sequence[Key]
+) -> dict[Key, dict[str, Decimal]]:
+    """The spend of a period, cut in each of these ways; one look at the bill."""
+    return spend.each_by(turn.connection, turn.policy, period, *ways, only=subject.parts)
 
 
 def _finding(

@@ -1,10 +1,11 @@
 """Where budgets stand now: ledger, spend and course, each read once."""
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
-from guardrails.budgets import GRANTS, Span, Standing, applies, limit_on, span_of
+from guardrails.budgets import GRANTS, Entry, Span, Standing, applies, limit_on, span_of
 from guardrails.burn import Spent, burn
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
@@ -23,18 +24,28 @@ CENT = Decimal("0.01")
 def standing(turn: Turn, budget: Budget) -> Standing | None:
     """Where a budget stands in its period of today; None outside its term, before the first bill, while a limit
     per unit has no units to go by, or while its ledger cannot be counted (the log says why)."""
-    span = span_of(budget, turn.today)
-    through = last_day(turn)
-    if span is None or through is None:
-        return None
+    return next(iter(standings_of(turn, (budget,))), None)
+
+
+def standings_of(turn: Turn, wanted: Iterable[Budget]) -> list[Standing]:
+    """Where these budgets stand, in their order, without those of which :func:`standing` has nothing to say."""
+    spans = [(b, span) for b in wanted if (span := span_of(b, turn.today)) is not None]
+    through = last_day(turn) if spans else None
+    if through is None:
+        return []
+    found = (_standing(turn, budget, span, through) for budget, span in spans)
+    return [s for s in found if s is not None]
+
+
+def _standing(turn: Turn, budget: Budget, span: Span, through: date) -> Standing | None:
     try:
-        base = base_of(turn, budget, span)
+        entries = budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
     except NoRate as error:
         log.error("the budget %s is left out: %s", budget.name, error)
         return None
+    base = _base(turn, budget, span, entries, through)
     if base is None:
         return None
-    entries = budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
     grants = [e for e in entries if e.kind in GRANTS]
     limit = base + limit_on(grants, turn.today)
     ends = limit_on(grants, turn.today) - limit_on(grants, span.last)
@@ -62,18 +73,22 @@ def budgets_of(turn: Turn) -> list[Budget]:
 
 def standings(turn: Turn) -> list[Standing]:
     """All budgets that have a period today."""
-    return [s for b in budgets_of(turn) if (s := standing(turn, b)) is not None]
+    return standings_of(turn, budgets_of(turn))
 
 
-def inside(turn: Turn, dimension: Dimension, value: str) -> list[Standing]:
-    """The budgets that an experiment, feature or team spends of: its own and those around it."""
-    period = Period(turn.today - timedelta(days=60), turn.today)
-    mine = budgets.allocation_of(turn.connection, {dimension: value}, period)
-    return [
-        s
-        for b in budgets_of(turn)
-        if applies(b.scope, mine) and (s := standing(turn, b)) is not None
-    ]
+def inside(
+    turn: Turn, dimension: Dimension, values: Iterable[str]
+) -> dict[str, tuple[Standing, ...]]:
+    """The budgets that each experiment, feature or team spends of: its own and those around it. What several spend
+    of is worked out once."""
+    every = budgets_of(turn)
+    around: dict[str, set[str]] = {}
+    for value in values:
+        mine = _mainly(turn, {dimension: value})
+        around[value] = {b.name for b in every if applies(b.scope, mine)}
+    wanted = set().union(*around.values())
+    found = standings_of(turn, (b for b in every if b.name in wanted))
+    return {v: tuple(s for s in found if s.budget.name in names) for v, names in around.items()}
 
 
 def find_budget(turn: Turn, name: str) -> Budget | None:
@@ -98,30 +113,36 @@ def last_day(turn: Turn) -> date | None:
 
 def base_of(turn: Turn, budget: Budget, span: Span) -> Decimal | None:
     """The limit without what was granted beyond it, in the workspace's currency: the ledger's sum, and what a
-    limit per unit comes to; None while there are no units to go by.
+    limit per unit comes to; None while there are no units to go by. Raises NoRate.
 
     Until the first look of a period has written the ledger, the policy's limit stands for it.
     """
-    entries = [
-        e
-        for e in budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
-        if e.kind not in GRANTS
-    ]
+    entries = budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
+    through = last_day(turn) if budget.per_unit is not None else None
+    return _base(turn, budget, span, entries, through)
+
+
+def _base(
+    turn: Turn, budget: Budget, span: Span, entries: Iterable[Entry], through: date | None
+) -> Decimal | None:
+    """The same, of the ledger's entries and the last complete day."""
+    entries = [e for e in entries if e.kind not in GRANTS]
     kept = limit_on(entries, turn.today)
     if budget.limit is not None and not any(e.kind == "set" for e in entries):
         kept += worth(turn, budget, budget.limit)
     if budget.per_unit is None:
         return kept
-    units = _units_of_period(turn, budget, span, budget.per_unit.metric)
+    units = _units_of_period(turn, budget, span, budget.per_unit.metric, through)
     if not units:
         return None
     return kept + worth(turn, budget, budget.per_unit.limit * units).quantize(CENT)
 
 
-def _units_of_period(turn: Turn, budget: Budget, span: Span, metric: str) -> Decimal:
+def _units_of_period(
+    turn: Turn, budget: Budget, span: Span, metric: str, through: date | None
+) -> Decimal:
     """The units of the days so far, and for the days to come as many a day as in the last four weeks: the first
     days of a period say too little of its rest."""
-    through = last_day(turn)
     if through is None:
         return Decimal(0)
     parts, through = budget.scope.parts, min(through, span.last)
@@ -148,5 +169,9 @@ def channel_of(turn: Turn, budget: Budget) -> str:
 
 def allocation(turn: Turn, budget: Budget) -> dict[Dimension, str]:
     """In which team, feature, workload and stage most of a budget's spend of the last two months is."""
+    return _mainly(turn, budget.scope.parts)
+
+
+def _mainly(turn: Turn, parts: Mapping[Dimension, str]) -> dict[Dimension, str]:
     period = Period(turn.today - timedelta(days=60), turn.today)
-    return budgets.allocation_of(turn.connection, budget.scope.parts, period)
+    return budgets.main_allocation(turn.connection, turn.policy, parts, period)

@@ -13,7 +13,7 @@ from handlers.ask.unit_prices import per_label
 from handlers.conversation import Block, Heading, Table
 from handlers.dashboards.parts import SHOWN, Days, change, made_of, unit_price
 from handlers.turn import Turn
-from storage import dashboards
+from storage import spend, unit_costs
 
 #: (metric, value of a dimension) → money for one unit.
 Prices = Mapping[tuple[str, str], Decimal]
@@ -24,8 +24,8 @@ def prices(turn: Turn, period: Period, by: Dimension) -> Prices:
     units = turn.policy.watch.units
     if not units:
         return {}
-    spent = dashboards.spend_by(turn.connection, turn.policy, period, by)
-    counted = dashboards.units_by(turn.connection, [u.metric for u in units], period, by)
+    spent = spend.sums_by(turn.connection, turn.policy, period, by)
+    counted = unit_costs.units_by(turn.connection, [u.metric for u in units], period, by)
     return {
         (u.metric, name): amount * u.per / counted[u.metric, name]
         for u in units
@@ -49,7 +49,7 @@ def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
     if days.whole is None or days.before is None:
         return []
     now, before = prices(turn, days.whole, by), prices(turn, days.before, by)
-    spent = dashboards.spend_by(turn.connection, turn.policy, days.whole, by)
+    spent = spend.sums_by(turn.connection, turn.policy, days.whole, by)
     currency = turn.policy.workspace.currency
     tables: list[Block] = []
     for unit in turn.policy.watch.units:

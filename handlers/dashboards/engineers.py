@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from guardrails.alerts import words
 from guardrails.budgets import Standing
+from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
 from handlers.budgets.message import share as share_of_limit
@@ -39,7 +40,8 @@ from handlers.dashboards.parts import (
 )
 from handlers.dashboards.quality import cost_against_quality
 from handlers.turn import Turn
-from storage import anomalies, dashboards, sandboxes, spend
+from storage import anomalies, sandboxes, spend
+from storage.spend import Wanted
 
 QUEUE = 4
 
@@ -48,14 +50,8 @@ def engineers(turn: Turn, actor: Actor) -> Message:
     """Of the person's own team when it spends, else of the whole company."""
     days, currency = days_of(turn), turn.policy.workspace.currency
     team, spellings = _team_of(turn, actor)
-    found = dashboards.spend_by(
-        turn.connection,
-        turn.policy,
-        days.all,
-        "experiment",
-        "day",
-        only={"team": spellings} if team else None,
-    )
+    only: Mapping[Dimension, Wanted] = {"team": spellings} if team else {}
+    found = spend.sums_by(turn.connection, turn.policy, days.all, "experiment", "day", only=only)
     by_name: dict[str, dict[date, Decimal]] = defaultdict(dict)
     by_day: dict[date, Decimal] = defaultdict(Decimal)
     for (name, day), amount in found.items():

@@ -29,7 +29,7 @@ from handlers.dashboards.parts import (
     unit_price,
 )
 from handlers.turn import Turn
-from storage import dashboards
+from storage import dashboards, spend, unit_costs
 
 #: The stages of research and development.
 EXPLORES = ("exploration", "pilot")
@@ -43,7 +43,7 @@ _SERVES: Dimension = "experiment"
 def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Message:
     """Of the whole company; ``busy`` is the metric of GPU hours in which something was computed."""
     days, currency = days_of(turn), turn.policy.workspace.currency
-    found = dashboards.spend_by(turn.connection, turn.policy, days.all, "ai", "stage", "day")
+    found = spend.sums_by(turn.connection, turn.policy, days.all, "ai", "stage", "day")
     stages: dict[str, Decimal] = defaultdict(Decimal)
     research: dict[date, Decimal] = defaultdict(Decimal)
     every: dict[date, Decimal] = defaultdict(Decimal)
@@ -212,8 +212,8 @@ def _all_prices(turn: Turn, period: Period) -> dict[str, Decimal]:
     metrics = [u.metric for u in turn.policy.watch.units]
     if not metrics:
         return {}
-    counted = dashboards.units_by(turn.connection, metrics, period, _SERVES)
-    spent = dashboards.spend_by(turn.connection, turn.policy, period, _SERVES)
+    counted = unit_costs.units_by(turn.connection, metrics, period, _SERVES)
+    spent = spend.sums_by(turn.connection, turn.policy, period, _SERVES)
     found = {}
     for metric in metrics:
         mine = {name: n for (m, name), n in counted.items() if m == metric and name and n > 0}

@@ -28,7 +28,7 @@ from handlers.dashboards.parts import (
     whole_of,
 )
 from handlers.turn import Turn
-from storage import dashboards
+from storage import dashboards, spend, unit_costs
 
 _DAY = timedelta(days=1)
 
@@ -36,13 +36,13 @@ _DAY = timedelta(days=1)
 def finance(turn: Turn, _actor: Actor, revenue: str = "revenue") -> Message:
     """Of the whole company; ``revenue`` is the metric of money that margins are worked out from."""
     days, currency = days_of(turn), turn.policy.workspace.currency
-    spent = dashboards.spend_by(turn.connection, turn.policy, days.all, "segment", "day")
+    spent = spend.sums_by(turn.connection, turn.policy, days.all, "segment", "day")
     sums: dict[str, Decimal] = defaultdict(Decimal)
     by_day: dict[date, Decimal] = defaultdict(Decimal)
     for (segment, day), amount in spent.items():
         sums[segment] += amount
         by_day[day] += amount
-    earned, without = dashboards.earned_by(
+    earned, without = unit_costs.earned_by(
         turn.connection, turn.policy, revenue, days.all, "segment"
     )
     for segment in earned:
@@ -128,7 +128,7 @@ def _what_changed(turn: Turn, days: Days) -> list[Block]:
     before, now = (
         {
             team: amount
-            for (team,), amount in dashboards.spend_by(
+            for (team,), amount in spend.sums_by(
                 turn.connection, turn.policy, period, "team"
             ).items()
         }
@@ -142,7 +142,7 @@ def _what_changed(turn: Turn, days: Days) -> list[Block]:
 
 
 def _earned(turn: Turn, period: Period, metric: str) -> Decimal:
-    found, _ = dashboards.earned_by(turn.connection, turn.policy, metric, period, "segment")
+    found, _ = unit_costs.earned_by(turn.connection, turn.policy, metric, period, "segment")
     return sum(found.values(), Decimal(0))
 
 
@@ -170,7 +170,7 @@ def _left_out(units: tuple[str, ...]) -> list[Block]:
 
 
 def _total(turn: Turn, period: Period) -> Decimal:
-    return dashboards.spend_by(turn.connection, turn.policy, period).get((), Decimal(0))
+    return spend.sums_by(turn.connection, turn.policy, period).get((), Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def accruals(turn: Turn, days: Days) -> list[Accrual]:
     if days.whole is None or not days.growing:
         return []
     first = days.whole.last - HISTORY
-    spent = dashboards.spend_by(turn.connection, turn.policy, Period(first, days.all.last), "day")
+    spent = spend.sums_by(turn.connection, turn.policy, Period(first, days.all.last), "day")
     known = tuple(spent.get((first + n * _DAY,), Decimal(0)) for n in range(HISTORY.days + 1))
     ahead = burn(Spent(first, known), days.growing[0], days.growing[-1], None, turn.today)
     found, before = [], Decimal(0)

@@ -22,7 +22,7 @@ from handlers.dashboards.parts import (
 )
 from handlers.maturity import levels
 from handlers.turn import Turn
-from storage import coverage, dashboards
+from storage import coverage, dashboards, spend
 
 _SAID = {
     "tags": "by tags",
@@ -36,7 +36,7 @@ _DAY = timedelta(days=1)
 def finops(turn: Turn, _actor: Actor) -> Message:
     """Of the whole company."""
     days, currency = days_of(turn), turn.policy.workspace.currency
-    found = dashboards.spend_by(turn.connection, turn.policy, days.all, "allocated_by", "day")
+    found = spend.sums_by(turn.connection, turn.policy, days.all, "allocated_by", "day")
     sums: dict[str, Decimal] = {way: Decimal(0) for way in coverage.WAYS}
     open_: dict[date, Decimal] = defaultdict(Decimal)
     every: dict[date, Decimal] = defaultdict(Decimal)

@@ -12,7 +12,7 @@ from handlers.conversation import Block, Heading, Point, Scatter, Table
 from handlers.dashboards.costs import first_price, price_said, prices
 from handlers.dashboards.parts import SHOWN, Days, change, made_of, money
 from handlers.turn import Turn
-from storage import dashboards
+from storage import dashboards, spend
 
 #: What is drawn at most, and from which change on cost has moved (share).
 DRAWN = 24
@@ -79,9 +79,7 @@ def judged(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> Iterator[Judg
         return
     both = (days.whole, days.before)
     now, before = (prices(turn, p, "experiment") for p in both)
-    spent, earlier = (
-        dashboards.spend_by(turn.connection, turn.policy, p, "experiment") for p in both
-    )
+    spent, earlier = (spend.sums_by(turn.connection, turn.policy, p, "experiment") for p in both)
     good, was = (dashboards.means_by(turn.connection, watch.quality, p, "experiment") for p in both)
     nothing = Decimal(0)
     for name, _ in sorted(sums.items(), key=lambda item: (-item[1], item[0])):

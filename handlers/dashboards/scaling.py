@@ -12,7 +12,7 @@ from guardrails.unit_economics import Used, elasticity, project
 from handlers.conversation import Block, Heading, Small, Table, text
 from handlers.dashboards.parts import Days, made_of, money
 from handlers.turn import Turn
-from storage import dashboards
+from storage import spend, unit_costs
 
 TIMES = (2, 5, 10)
 FEATURES = 3
@@ -84,8 +84,8 @@ def _features(turn: Turn, seen: Period, whole: Period) -> Iterator[_Feature]:
     metrics = [u.metric for u in turn.policy.watch.units]
     if not metrics:
         return
-    spent = dashboards.spend_by(turn.connection, turn.policy, seen, "feature", "experiment", "day")
-    counted = dashboards.units_by_day(turn.connection, metrics, seen, "experiment")
+    spent = spend.sums_by(turn.connection, turn.policy, seen, "feature", "experiment", "day")
+    counted = unit_costs.units_by_day(turn.connection, metrics, seen, "experiment")
     counts = {(metric, name) for (metric, name, _), units in counted.items() if name and units > 0}
     cost: dict[str, Decimal] = defaultdict(Decimal)
     serves: dict[str, set[str]] = defaultdict(set)

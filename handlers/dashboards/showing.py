@@ -22,7 +22,7 @@ from handlers.dashboards.product import product
 from handlers.refusals import Unreadable
 from handlers.router import command
 from handlers.turn import Turn
-from storage import dashboards
+from storage import spend
 
 Dashboard = Callable[[Turn, Actor], Message]
 
@@ -65,7 +65,7 @@ def named(typed: str, roles: Collection[Role]) -> str:
 
 def show(turn: Turn, actor: Actor, name: str) -> Message:
     """One dashboard, and how the others are asked for."""
-    if dashboards.newest_day(turn.connection) is None:
+    if spend.covered(turn.connection) is None:
         sentence = "No bill has been read yet. The operator starts it with: sandrail ingest"
         return Message(summary=sentence, blocks=(Small(text=text(sentence)),))
     found = DASHBOARDS[name](turn, actor)

@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import event
 
 from guardrails.budgets import tightest
 from handlers.budgets.standing import find_budget, inside, standing
 from handlers.conversation import Message
+from handlers.turn import Turn
 from storage.database import Database
 from storage.tables.budgets import BudgetEntry, BudgetNudge, Overrun
 from tests.conftest import Clock
@@ -216,12 +218,36 @@ def test_an_experiment_is_inside_the_budgets_around_it_and_the_tightest_is_named
     )
     desk.bill(90, workload="training", stage="pilot")
     desk.bill(100, experiment="another")
-    found = desk.turn(lambda turn: inside(turn, "experiment", "ranker"))
+    both = desk.turn(lambda turn: inside(turn, "experiment", ("ranker", "another")))
+    found = both["ranker"]
+    assert {s.budget.name for s in both["another"]} == {"team"}
     assert {s.budget.name for s in found} == {"ranker", "team", "safe"}
     narrow = tightest(found)
     assert narrow is not None
     assert narrow.budget.name == "safe"
     assert narrow.over == Decimal(700)
+
+
+def test_what_several_experiments_spend_of_is_worked_out_once(desk: Desk) -> None:
+    """The home tab read the bill's last day, and the ledger twice, for each budget of each experiment."""
+    scopes = ("{experiment: ranker}", "{experiment: another}", "{team: search}", "{team: vision}")
+    desk.loaded = overrun_policy(
+        budgets="".join(f"  - {{name: b{n}, scope: {s}, limit: 9}}\n" for n, s in enumerate(scopes))
+    )
+    desk.bill(90)
+    desk.bill(100, experiment="another")
+
+    def look(turn: Turn) -> list[str]:
+        asked: list[str] = []
+        event.listen(turn.connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
+        inside(turn, "experiment", ("ranker", "another"))
+        return asked
+
+    asked = desk.turn(look)
+    assert sum("max(cost_rollup.day)" in statement for statement in asked) == 1
+    assert (
+        sum("FROM budget_entry" in statement for statement in asked) == 3
+    )  # vision's is not theirs
 
 
 def test_the_look_is_the_same_at_any_hour(desk: Desk) -> None:
