@@ -34,12 +34,17 @@ from handlers.replay.alerts import Progress, alerts_of, replay_alerts
 from handlers.replay.approvals import on_policy, recorded, routing
 from handlers.replay.rounds import Rounds
 from storage import history
+from storage.budgets import NoRate
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
-from storage.series_window import read_rates
+from storage.series_window import MissingRateError, read_rates
 
 #: Sections whose change has no part in a replay: bills are not read anew.
 NOT_REPLAYED = ("tags", "allocation", "ai", "metrics", "mlflow")
+
+
+class NoReplay(ValueError):
+    """The policies cannot be compared on this history; the message is a sentence that says why."""
 
 
 def replay(
@@ -56,8 +61,24 @@ def replay(
 
     Where the bot has recorded anomalies, the alerts begin no earlier than the first of them, on the day that
     ``Report.alerts_from`` names, which is after ``last`` when none was told before. Requests count to those of
-    the day after ``last``, on which its bill was read. Raises MissingRateError and NoRate.
+    the day after ``last``, which may have no round yet. Raises NoReplay.
     """
+    try:
+        return _replay(database, now, new, first, last, progress, alerts=alerts)
+    except (MissingRateError, NoRate) as error:
+        raise NoReplay(str(error)) from error
+
+
+def _replay(
+    database: Database,
+    now: LoadedPolicy,
+    new: LoadedPolicy,
+    first: date,
+    last: date,
+    progress: Progress,
+    *,
+    alerts: bool,
+) -> Report:
     with database.read() as connection:
         for side in (now, new):
             read_rates(connection, side.policy)  # without a rate nothing can be compared
