@@ -122,8 +122,9 @@ def run_redlines(them: Sandboxes, loaded: LoadedPolicy) -> dict[str, Ran]:
             return levels[key]
 
         def lines(day: date, row: SandboxRow = row) -> list[Redline]:
-            staged: Any = _Staged(row.team, row.workload, them.stage(row, at_of[day]))
-            return [line for line in policy.redlines.lines if applies(line, staged)]
+            stage = them.stage(row, at_of[day])
+            every_line = policy.redlines.lines
+            return [one for one in every_line if applies(one, row.team, row.workload, stage)]
 
         def judged(line: Redline, day: date, first: date, row: SandboxRow = row) -> Crossing:
             return judge(line, _reading(them, policy, row, line, day, at_of[day], first))
@@ -171,15 +172,6 @@ def after_halts(them: Sandboxes, policy: Policy, ran: dict[str, Ran]) -> Decimal
     last = them.books.rounds.last
     spent = (ran[row.id].after_halts(them.daily(policy, row), last) for row in them.rows)
     return sum(spent, Decimal(0))
-
-
-@dataclass(frozen=True)
-class _Staged:
-    """What a line's ``when`` looks at."""
-
-    team: str
-    workload: str
-    stage: str
 
 
 def _life(policy: Policy, row: SandboxRow, moves: Sequence[Any], cases: Sequence[Any]) -> Life:
