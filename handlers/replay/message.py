@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from guardrails.alerts import words
 from guardrails.lists import every
 from guardrails.money import Money
-from guardrails.replay import Alert, AlertChange, Event, EventChange, Report, Side
+from guardrails.replay import Alert, Change, Event, Report, Side, together
 from handlers.conversation import Block, Heading, Items, Message, Paragraph, Small, Table, text
 
 #: Lines of each kind that are shown; the whole report is JSON.
@@ -62,23 +63,18 @@ def reproduced(report: Report) -> list[str]:
             f"No alert was told before {report.alerts_from}, so there is none to replay yet."
         )
     elif report.reproduced is not None:
-        lines.append(_again(_as_events(report.reproduced), "recorded alert"))
+        lines.append(_again(report.reproduced, "recorded alert"))
     if report.routed is not None and report.routed.all_before:
         lines.append(_again(report.routed, "recorded request", "on its rung"))
     recorded = [p.reproduced for _, p in report.sections if p.reproduced is not None]
     if recorded:
-        both = EventChange(
-            sum(r.kept for r in recorded),
-            tuple(e for r in recorded for e in r.new),
-            tuple(e for r in recorded for e in r.gone),
-            tuple(m for r in recorded for m in r.moved),
-        )
+        both = together(recorded)
         if both.all_before:
             lines.append(_again(both, "recorded nudge, overrun, zone, redline and gate", plural=""))
     return lines
 
 
-def alert_lines(change: AlertChange) -> list[str]:
+def alert_lines(change: Change[Alert]) -> list[str]:
     """A line for each alert that differs."""
     lines = [f"new: {_alert(a)}, to {_to(a.channels)}" for a in change.new]
     lines += [f"gone: {_alert(a)}, to {_to(a.channels)}" for a in change.gone]
@@ -92,7 +88,7 @@ def alert_lines(change: AlertChange) -> list[str]:
     return lines
 
 
-def event_lines(change: EventChange, currency: str) -> list[str]:
+def event_lines(change: Change[Event], currency: str) -> list[str]:
     """A line for each event that differs."""
     lines = [f"new: {_event(e, currency)}" for e in change.new]
     lines += [f"gone: {_event(e, currency)}" for e in change.gone]
@@ -180,12 +176,12 @@ def _items(title: str, lines: Sequence[str], most: int) -> Items:
     return Items(title=title, items=tuple(text(line) for line in shown))
 
 
-def _counted(title: str, change: AlertChange | EventChange) -> str:
+def _counted(title: str, change: Change[Any]) -> str:
     counts = f"{len(change.new)} new, {len(change.gone)} gone, {len(change.moved)} moved"
     return f"{title}: {change.kept} the same, {counts}"
 
 
-def _changed(what: str, change: AlertChange | EventChange) -> str:
+def _changed(what: str, change: Change[Any]) -> str:
     parts = [
         f"{len(some)} {word}"
         for word, some in (("new", change.new), ("gone", change.gone), ("moved", change.moved))
@@ -202,24 +198,12 @@ def _count(count: int, what: str) -> str:
     return f"{count} {head}s{space}{rest}"
 
 
-def _again(change: EventChange, what: str, where: str = "", plural: str = "s") -> str:
+def _again(change: Change[Any], what: str, where: str = "", plural: str = "s") -> str:
     total = change.all_before
     of = f"the {total} {what}{plural}" if total != 1 else f"the only {what}"
     said = f"The policy of now gives {change.kept} of {of} again"
     more = f", and {len(change.new)} that {'was' if len(change.new) == 1 else 'were'} not recorded"
     return f"{said}{f' {where}' if where else ''}{more if change.new else ''}."
-
-
-def _as_events(change: AlertChange) -> EventChange:
-    """The same counts; alerts as events without their details."""
-
-    def one(a: Alert) -> Event:
-        return Event(a.scope, a.signal, a.told_on)
-
-    moved = tuple(one(m.before) for m in change.moved)
-    return EventChange(
-        change.kept, tuple(map(one, change.new)), (*map(one, change.gone), *moved), ()
-    )
 
 
 def _alert(alert: Alert) -> str:

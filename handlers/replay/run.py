@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from guardrails.policy.model import Policy
 from guardrails.replay import (
-    AlertChange,
+    Change,
     Decided,
     Event,
     Overspend,
@@ -121,7 +121,7 @@ def _by_rules(
     return Report(
         first=first,
         last=last,
-        alerts=AlertChange(),
+        alerts=Change(),
         reproduced=None,
         decided=tuple(
             Decided(one.recorded, x, y)
