@@ -12,6 +12,11 @@ from handlers.conversation import Block, Heading, Items, Message, Paragraph, Sma
 
 #: Lines of each kind that are shown; the whole report is JSON.
 MOST = 12
+#: Rows of the sums that are also said in sentences.
+WORDS, WAITED = "words needed", "working hours waited"
+ALONE = "granted where an engineer's word suffices"
+HALTED, AFTER_HALTS = "sandboxes halted", "spent after halts, as recorded"
+BEYOND, UNASKED = "spent beyond limits", "of that before anybody was asked"
 _TITLES = {
     "nudges": "Nudges",
     "overruns": "Overruns that begin by themselves",
@@ -133,20 +138,44 @@ def sum_rows(report: Report, currency: str) -> list[tuple[str, str, str]]:
         loads = [next((r for r in s.by_role if r.roles == roles), None) for s in sides]
         said = [f"{r.words}, {_hours(r.waits)} h waiting" if r else "0" for r in loads]
         rows.append((f"words of {roles}", *said))
-    rows.append(("words needed", *(str(s.words) for s in sides)))
-    rows.append(("working hours waited", *(_hours(s.waits) for s in sides)))
+    rows.append((WORDS, *(str(s.words) for s in sides)))
+    rows.append((WAITED, *(_hours(s.waits) for s in sides)))
     rows.append(("working hours to decide, at most", *(_hours(s.hours) for s in sides)))
-    rows.append(("granted where an engineer's word suffices", *_money(sides, currency)))
+    rows.append((ALONE, *_money(sides, currency)))
     sums = (report.sums_before, report.sums_after)
-    rows.append(("sandboxes halted", *(str(s.halts) for s in sums)))
+    rows.append((HALTED, *(str(s.halts) for s in sums)))
     for what, amounts in (
-        ("spent after halts, as recorded", [s.after_halts for s in sums]),
-        ("spent beyond limits", [s.overspend for s in sums]),
-        ("of that before anybody was asked", [s.unasked for s in sums]),
+        (AFTER_HALTS, [s.after_halts for s in sums]),
+        (BEYOND, [s.overspend for s in sums]),
+        (UNASKED, [s.unasked for s in sums]),
     ):
         rows.append((what, *(str(Money(a, currency)) for a in amounts)))
     nothing = ("0", str(Money(Decimal(0), currency)))
     return [(a, b, c) for a, b, c in rows if not (b == c and b in nothing)]
+
+
+def sentences(report: Report, currency: str, *, alerts: bool) -> tuple[str, ...]:
+    """The numbers that differ in a sentence or two, as the retrospective has them under a proposal. ``alerts``:
+    also those of alerts."""
+    differ = {what: f"{now} → {new}" for what, now, new in sum_rows(report, currency) if now != new}
+    said = [f"alerts: {_more(report.alerts)}"] if alerts and report.alerts.differs else []
+    moved = sum(d.differs for d in report.decided)
+    if moved:
+        parts = [f"{moved} of {_count(len(report.decided), 'request')} on another rung"]
+        parts += [f"{differ[what]} {what}" for what in (WORDS, WAITED, ALONE) if what in differ]
+        said.append(", ".join(parts))
+    said += [f"{name}: {_more(p.change)}" for name, p in report.sections if p.change.differs]
+    whole = [what for what in (HALTED, AFTER_HALTS, BEYOND, UNASKED) if what in differ]
+    said += [f"{what}: {differ[what]}" for what in whole]
+    found = [f"Replayed over the quarter: {'; '.join(said)}."] if said else []
+    if report.not_replayed:
+        found.append(f"What this does cannot be replayed: {', '.join(report.not_replayed)}.")
+    return tuple(found or ["Replayed over the quarter, it changes nothing by itself."])
+
+
+def _more(change: Change[Any]) -> str:
+    gone, new, moved = (len(some) for some in (change.gone, change.new, change.moved))
+    return f"{gone} fewer, {new} more, {moved} otherwise, {change.kept} the same"
 
 
 def _ladder(report: Report, currency: str, most: int) -> list[Block]:
@@ -218,7 +247,7 @@ def _event(event: Event, currency: str) -> str:
 
 
 def _hours(hours: Decimal) -> str:
-    return f"{hours.quantize(Decimal('0.1')).normalize():f}"
+    return f"{hours:,.1f}".removesuffix(".0")
 
 
 def _to(channels: tuple[str, ...]) -> str:

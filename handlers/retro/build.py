@@ -10,14 +10,14 @@ from guardrails.replay import Report
 from guardrails.retro.places import rules_of as places_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.tally import Friction, Tally, friction_of
-from guardrails.retro.verdict import Judged
+from guardrails.retro.verdict import Judged, judge_all
 from handlers.replay.alerts import Progress
 from handlers.replay.rounds import window
 from handlers.replay.run import NoReplay, replay
 from handlers.retro import alerts, boxes, ladder
 from handlers.retro.became import became
 from handlers.retro.frame import Frame, Gathered, frame_of
-from handlers.retro.proposals import Proposal, Replayer, judge_all, propose
+from handlers.retro.proposals import Proposal, Replayer, propose
 from handlers.turn import Turn
 from storage import retro
 from storage.database import Database
