@@ -20,7 +20,7 @@ from guardrails.sandboxes.budget import budget_name
 from handlers.maturity import level_of
 from handlers.redlines.cases import REDLINES, WOULD
 from handlers.redlines.reading import BILL, applies
-from handlers.replay.budgets import Books
+from handlers.replay.budgets import Books, was_given
 from handlers.replay.rounds import DAY, looks
 from handlers.turn import Turn
 from storage import budgets, history, redlines
@@ -92,11 +92,7 @@ def read_sandboxes(books: Books, policy: Policy) -> Sandboxes:
     for some in promotions.values():
         some.sort(key=lambda c: c.decided_at)
     cases = history.redline_cases(books.connection)
-    rows = [
-        r
-        for r in books.sandboxes
-        if r.starts_on is not None and r.state not in ("requested", "declined", "withdrawn")
-    ]
+    rows = [r for r in books.sandboxes if was_given(r)]
     lives = {
         row.id: _life(policy, row, moves[row.id], [c for c in cases if c.sandbox_id == row.id])
         for row in rows
