@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +18,8 @@ from guardrails.replay import Report
 from handlers.policy_rules import outcome
 from handlers.policy_rules.ask import NO_BILL
 from handlers.policy_rules.reading import in_words, read
+from handlers.replay.rounds import window
+from handlers.replay.run import NoReplay, replay
 from handlers.turn import Turn
 from storage import policy_replays
 from storage.database import Database
@@ -63,21 +64,15 @@ class Job:
 
 def replayed(job: Job, progress: Progress) -> Report:
     """The report, on connections of its own; blocks. Raises Unable."""
-    # Imported here: a bot whose policy nobody replays starts without it.
-    from handlers.replay.run import replay
-    from storage.budgets import NoRate
-    from storage.series import MissingRateError, bill_days
-
     new = job.new
     database = Database(job.database_url)
     try:
         with database.read() as connection:
-            covered = bill_days(connection)
-        if covered is None:
+            days = window(connection, job.loaded.policy, job.claimed.days)
+        if days is None:
             raise Unable(NO_BILL)
-        first = max(covered[0], covered[1] - timedelta(days=job.claimed.days - 1))
-        return replay(database, job.loaded, new, first, covered[1], progress)
-    except (MissingRateError, NoRate) as error:
+        return replay(database, job.loaded, new, *days, progress)
+    except NoReplay as error:
         raise Unable(f"Your policy cannot be replayed: {error}") from None
     finally:
         database.close()

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from guardrails.budgets import GRANTS
 from storage.bills.completeness import complete_through
 from storage.tables.alerts import Anomaly, Feedback
 from storage.tables.audit import AuditEntry
@@ -89,26 +88,10 @@ def told(connection: Connection) -> Sequence[Row[Any]]:
     ).all()
 
 
-def overruns_since(connection: Connection, since: datetime) -> Sequence[Row[Any]]:
-    """Requests and overruns that were opened since then, the oldest first."""
-    return connection.execute(
-        select(_overruns)
-        .where(_overruns.c.opened_at >= since)
-        .order_by(_overruns.c.opened_at, _overruns.c.id)
-    ).all()
-
-
 def overruns_all(connection: Connection) -> Sequence[Row[Any]]:
     """Every request and overrun, the oldest first."""
     return connection.execute(
         select(_overruns).order_by(_overruns.c.opened_at, _overruns.c.id)
-    ).all()
-
-
-def grants(connection: Connection) -> Sequence[Row[Any]]:
-    """What budgets were granted beyond their limits, the oldest first."""
-    return connection.execute(
-        select(_entries).where(_entries.c.kind.in_(GRANTS)).order_by(_entries.c.at, _entries.c.id)
     ).all()
 
 

@@ -1,6 +1,6 @@
 """What happened in a quarter, as rows; and that its retrospective was posted. Times are [since, until)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -112,14 +112,16 @@ def overruns_opened(connection: Connection, since: datetime, until: datetime) ->
     ).all()
 
 
-def overruns_of(connection: Connection, budget: str, period: str) -> Rows:
-    """All overruns of a budget's period that were not withdrawn, the first first."""
-    return connection.execute(
-        select(_overruns)
-        .where(_overruns.c.budget == budget, _overruns.c.period == period)
-        .where(_overruns.c.state != "withdrawn")
+def overruns_last_opened(
+    connection: Connection, periods: Iterable[str]
+) -> dict[tuple[str, str], datetime]:
+    """When the last overrun that was not withdrawn was opened, by (budget, period)."""
+    rows = connection.execute(
+        select(_overruns.c.budget, _overruns.c.period, _overruns.c.opened_at)
+        .where(_overruns.c.period.in_(sorted(periods)), _overruns.c.state != "withdrawn")
         .order_by(_overruns.c.opened_at, _overruns.c.id)
-    ).all()
+    )
+    return {(r.budget, r.period): r.opened_at for r in rows}
 
 
 def entries(connection: Connection, actions: Sequence[str], since: datetime) -> Rows:
@@ -140,14 +142,14 @@ def nudges_told(connection: Connection, since: datetime, until: datetime) -> Row
     ).all()
 
 
-def nudged_by(connection: Connection, budget: str, period: str, at: datetime) -> bool:
-    """Whether people had been told of a share of a budget's period by then."""
-    found = connection.execute(
-        select(_nudges.c.id)
-        .where(_nudges.c.budget == budget, _nudges.c.period == period, _nudges.c.at <= at)
-        .limit(1)
-    ).first()
-    return found is not None
+def first_nudged(connection: Connection, periods: Iterable[str]) -> dict[tuple[str, str], datetime]:
+    """When people were first told of a share, by (budget, period)."""
+    rows = connection.execute(
+        select(_nudges.c.budget, _nudges.c.period, _nudges.c.at)
+        .where(_nudges.c.period.in_(sorted(periods)))
+        .order_by(_nudges.c.at.desc(), _nudges.c.id)
+    )
+    return {(r.budget, r.period): r.at for r in rows}
 
 
 def sandboxes_of(connection: Connection, since: datetime, until: datetime) -> Rows:

@@ -1,7 +1,6 @@
 """``sandrail replay``: what a changed policy would have done on history, against the policy of now."""
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,29 +24,24 @@ def replay_command(
     as_json: Annotated[bool, typer.Option("--json", help="the whole report as JSON")] = False,
 ) -> None:
     """Run a changed policy over stored history and show what would have been different."""
-    from handlers.replay.run import replay
-    from storage.budgets import NoRate
-    from storage.history import last_round
-    from storage.series import MissingRateError, bill_days
+    from handlers.replay.rounds import window
+    from handlers.replay.run import NoReplay, replay
 
-    days = _days(since)
+    length = _days(since)
     changed = policy(new)
     with started(config) as start:
         with start.database.read() as connection:
-            covered = bill_days(connection)
-            late = {b.name: b.complete_after_days for b in start.loaded.policy.bills}
-            last = last_round(connection, late)
-        if covered is None or last is None:
+            days = window(connection, start.loaded.policy, length)
+        if days is None:
             raise fail("No bill has been read yet: run sandrail ingest first.")
-        first = max(covered[0], last - timedelta(days=days - 1))
 
         def progress(what: str, share: float) -> None:
             if err.is_terminal:
                 err.print(f"{what}: {share:.0%}", end="\r", markup=False)
 
         try:
-            report = replay(start.database, start.loaded, changed, first, last, progress)
-        except (MissingRateError, NoRate) as error:
+            report = replay(start.database, start.loaded, changed, *days, progress)
+        except NoReplay as error:
             raise fail(str(error)) from None
         workspace = start.loaded.policy.workspace
     if as_json:

@@ -1,7 +1,8 @@
 """What two policies did on the same history, compared. Pure: the same inputs, the same report."""
 
-from guardrails.replay.alerts import Alert, AlertChange, Routed, compare_alerts
-from guardrails.replay.events import Event, EventChange, Moved, Section, compare_events, section
+from guardrails.replay.alerts import Alert, compare_alerts
+from guardrails.replay.change import Change, Moved, compare, together
+from guardrails.replay.events import Event, Section, compare_events, section
 from guardrails.replay.ladder import (
     Decided,
     Put,
@@ -16,24 +17,24 @@ from guardrails.replay.report import Overspend, Report, Sums
 
 __all__ = [
     "Alert",
-    "AlertChange",
+    "Change",
     "Decided",
     "Event",
-    "EventChange",
     "Moved",
     "Overspend",
     "Put",
     "Recorded",
     "Report",
     "RoleLoad",
-    "Routed",
     "Section",
     "Side",
     "Sums",
+    "compare",
     "compare_alerts",
     "compare_events",
     "put_all",
     "section",
     "side_of",
+    "together",
     "typical_waits",
 ]

@@ -1,8 +1,10 @@
 """Alerts of two policies on the same history, compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+
+from guardrails.replay.change import Change, compare
 
 
 @dataclass(frozen=True)
@@ -28,45 +30,15 @@ class Alert:
         )
 
 
-@dataclass(frozen=True)
-class Routed:
-    """An alert of both policies that goes elsewhere, or comes on another day."""
+def compare_alerts(before: Iterable[Alert], after: Iterable[Alert]) -> Change[Alert]:
+    """Alerts of one anomaly are a pair; they are the same with the same day, channels and owner."""
 
-    before: Alert
-    after: Alert
+    def told(one: Alert) -> tuple[date, tuple[str, ...], str]:
+        return one.told_on, one.channels, one.owner
 
-
-@dataclass(frozen=True)
-class AlertChange:
-    """``kept`` counts the alerts that are the same in both, with day, channels and owner."""
-
-    kept: int = 0
-    new: tuple[Alert, ...] = ()
-    gone: tuple[Alert, ...] = ()
-    moved: tuple[Routed, ...] = ()
-
-    @property
-    def differs(self) -> bool:
-        return bool(self.new or self.gone or self.moved)
-
-
-def compare_alerts(before: Sequence[Alert], after: Sequence[Alert]) -> AlertChange:
-    """Each alert of one side is paired with at most one of the other, the oldest first."""
-    left = sorted(after, key=_order)
-    gone: list[Alert] = []
-    moved: list[Routed] = []
-    kept = 0
-    for one in sorted(before, key=_order):
-        twin = next((a for a in left if a.is_same(one)), None)
-        if twin is None:
-            gone.append(one)
-            continue
-        left.remove(twin)
-        if (one.told_on, one.channels, one.owner) == (twin.told_on, twin.channels, twin.owner):
-            kept += 1
-        else:
-            moved.append(Routed(one, twin))
-    return AlertChange(kept, tuple(left), tuple(gone), tuple(moved))
+    return compare(
+        before, after, order=_order, alike=Alert.is_same, same=lambda a, b: told(a) == told(b)
+    )
 
 
 def _order(alert: Alert) -> tuple[date, str, str, str, date]:

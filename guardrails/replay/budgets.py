@@ -1,20 +1,19 @@
 """A budget day by day under one policy: whom it nudges, which overruns begin, what is spent before one is asked.
 
-The rules are those of the daily look (handlers/budgets/look.py, handlers/overruns/begin.py). What people decided
+The rules are those that the daily look asks (guardrails/overruns.py, guardrails/budgets.py). What people decided
 is taken as it was recorded: an overrun that begins is decided as the recorded one was, after as many hours.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 
 from guardrails.budgets import Span, Standing, crossed
 from guardrails.burn import Burn
+from guardrails.overruns import is_another, is_enough, is_worse, kind_of, rounded, still_refused
 from guardrails.policy.budgets import Budget, Nudges
 
-#: As in the daily look: beyond this what was declined is asked again; what grows or shrinks by this is another.
-WORSE, GROWN, SHRUNK = Decimal("1.25"), Decimal("1.05"), Decimal("0.8")
 #: How long before its record an overrun may begin and still be the recorded one.
 NEAR = timedelta(hours=12)
 
@@ -126,6 +125,18 @@ class _Waiting:
     past: Past | None
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What was decided, when, about how much beyond the limit; and what was granted of it."""
+
+    at: datetime
+    period: str
+    kind: str
+    over: Decimal
+    asked: Decimal
+    grant: Grant | None
+
+
 @dataclass
 class _Run:
     course: Course
@@ -134,8 +145,7 @@ class _Run:
     begun: list[Begun] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     waiting: _Waiting | None = None
-    #: (when, period, over then, what was granted of it)
-    refused: list[tuple[datetime, str, Decimal, Grant | None]] = field(default_factory=list)
+    outcomes: list[_Outcome] = field(default_factory=list)
 
 
 def run(course: Course, nudges: Nudges, least_percent: Decimal) -> Ran:
@@ -170,8 +180,9 @@ def _remember(state: _Run, begin: datetime) -> None:
                 )
                 state.waiting = _Waiting(of, past.over, past.decided, past)
         if past.decided is not None and past.state != "withdrawn":
-            over = min(past.over, past.amount) if past.kind == "asked" else past.over
-            state.refused.append((past.decided, past.period, over, past.grant))
+            state.outcomes.append(
+                _Outcome(past.decided, past.period, past.kind, past.over, past.amount, past.grant)
+            )
 
 
 def _standing(budget: Budget, morning: Morning, grants: Iterable[Grant]) -> Standing:
@@ -200,21 +211,23 @@ def _decide(state: _Run, morning: Morning) -> None:
         if grant is not None:
             state.grants.append(Grant(waits.decided, grant.period, grant.amount, grant.until))
         if waits.past.state != "withdrawn":
-            state.refused.append((waits.decided, waits.begun.period, waits.over, grant))
+            begun = waits.begun
+            state.outcomes.append(
+                _Outcome(waits.decided, begun.period, begun.kind, waits.over, waits.over, grant)
+            )
         state.waiting = None
 
 
 def _begin_or_follow(state: _Run, morning: Morning, s: Standing) -> None:
-    least = s.limit * state.least_percent / 100
-    amount = s.over.quantize(Decimal(1), ROUND_UP)
+    amount = rounded(s.over)
     waits = state.waiting
     if waits is not None:
         if not s.is_over:
             state.waiting = None
-        elif not waits.over * SHRUNK <= amount <= waits.over * GROWN:
+        elif is_another(waits.over, amount):
             waits.over = amount
         return
-    if not s.is_over or s.over <= least:
+    if not is_enough(s, state.least_percent):
         return
     asked = next(
         (
@@ -224,14 +237,13 @@ def _begin_or_follow(state: _Run, morning: Morning, s: Standing) -> None:
         ),
         None,
     )
-    if asked is not None and (asked.kind != "asked" or amount <= asked.amount * WORSE):
+    if asked is not None and asked.kind != "asked":
         return
-    if asked is None and amount <= _refused(state, morning) * WORSE:
+    if not is_worse(amount, asked.amount if asked is not None else _refused(state, morning)):
         return
     past = _recorded(state, morning)
-    kind = "actual" if s.burn.spent > s.limit else "forecast"
     of = past.id if past is not None else ""
-    begun = Begun(s.span.key, kind, morning.at, morning.today, amount, morning.base, of)
+    begun = Begun(s.span.key, kind_of(s), morning.at, morning.today, amount, morning.base, of)
     decided = None
     if past is not None:
         state.used.add(past.id)
@@ -259,15 +271,12 @@ def _recorded(state: _Run, morning: Morning) -> Past | None:
 
 def _refused(state: _Run, morning: Morning) -> Decimal:
     """How much beyond the limit was decided not to be granted in this period, as far as that still holds."""
-    mine = [r for r in state.refused if r[1] == morning.span.key and r[0] <= morning.at]
+    mine = [o for o in state.outcomes if o.period == morning.span.key and o.at <= morning.at]
     if not mine:
         return Decimal(0)
-    _, _, over, grant = max(mine, key=lambda r: r[0])
-    if grant is None:
-        return max(over, Decimal(0))
-    if grant.amount and grant.until is not None and grant.until < morning.today:
-        return Decimal(0)
-    return max(over - grant.amount, Decimal(0))
+    last = max(mine, key=lambda o: o.at)
+    granted, until = (last.grant.amount, last.grant.until) if last.grant else (Decimal(0), None)
+    return still_refused(last.over, last.kind, last.asked, granted, until, morning.today)
 
 
 def _nudge(

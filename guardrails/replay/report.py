@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from guardrails.replay.alerts import AlertChange
-from guardrails.replay.events import EventChange, Section
+from guardrails.replay.alerts import Alert
+from guardrails.replay.change import Change
+from guardrails.replay.events import Event, Section
 from guardrails.replay.ladder import Decided, Side
 
 
@@ -48,14 +49,14 @@ class Report:
 
     first: date
     last: date
-    alerts: AlertChange
-    reproduced: AlertChange | None
+    alerts: Change[Alert]
+    reproduced: Change[Alert] | None
     decided: tuple[Decided, ...]
     before: Side
     after: Side
     not_replayed: tuple[str, ...] = ()
     alerts_from: date | None = None
-    routed: EventChange | None = None
+    routed: Change[Event] | None = None
     nudges: Section = _NOTHING
     overruns: Section = _NOTHING
     zones: Section = _NOTHING

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from guardrails import periods
 from guardrails.business_time import Calendar, works_on
 from guardrails.periods import Period
 
@@ -42,9 +43,7 @@ class Quarter(NamedTuple):
     @property
     def period(self) -> Period:
         """Its days."""
-        first = date(self.year, self.number * 3 - 2, 1)
-        following = self.plus(1)
-        return Period(first, date(following.year, following.number * 3 - 2, 1) - DAY)
+        return periods.quarter(date(self.year, self.number * 3 - 2, 1))
 
     def times(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """When it begins and when the next one does, in UTC."""

@@ -1,5 +1,6 @@
 """What should become of a rule: loosened, tightened, kept or dropped, by stated thresholds and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +53,11 @@ def judge(tally: Tally, rules: Retrospective) -> Judged:
         said = f"Too few to judge: {_cases(judged)}, and {rules.least_cases} are needed."
         return Judged("keep", said, few=True)
     return Judged("keep", f"It was right in {tally.count('right')} of {_cases(judged)}.")
+
+
+def judge_all(tallies: Sequence[Tally], rules: Retrospective) -> tuple[tuple[Tally, Judged], ...]:
+    """Every rule with its verdict."""
+    return tuple((tally, judge(tally, rules)) for tally in tallies)
 
 
 def _cases(judged: int) -> str:

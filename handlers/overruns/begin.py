@@ -7,12 +7,13 @@ from typing import Any
 
 from guardrails.budgets import Standing
 from guardrails.money import MICROS, Money
+from guardrails.overruns import is_enough, is_worse, kind_of, rounded, still_refused
 from guardrails.sandboxes.budget import PREFIX, is_sandbox
 from guardrails.sandboxes.zones import reviewers_of
 from handlers.budgets.standing import allocation, channel_of
 from handlers.overruns import backups
 from handlers.overruns.ending import BUDGETS, close, end_if_gone
-from handlers.overruns.facts import facts_of, over_of, rounded
+from handlers.overruns.facts import facts_of, over_of
 from handlers.overruns.follow import follow
 from handlers.overruns.message import key_of, overrun_message
 from handlers.overruns.placing import Case, placed
@@ -24,8 +25,6 @@ from storage import overruns, sandboxes
 from storage.budgets import in_workspace
 from storage.overruns import OverrunRow
 
-WORSE = Decimal("1.25")  # beyond this what was declined is asked again
-
 
 def begin_or_follow(turn: Turn, s: Standing) -> int:
     """Begins an overrun of a budget that is beyond its limit, or follows the one that waits. Returns 1 for a
@@ -33,44 +32,31 @@ def begin_or_follow(turn: Turn, s: Standing) -> int:
     row = overruns.waiting_of(turn.connection, s.budget.name, s.span.key)
     if row is not None and end_if_gone(turn, row):
         row = None
-    least = s.limit * turn.policy.ladder.least_percent / 100
-    amount = rounded(s.over)
-    asked = row is not None and row.kind == "asked" and s.is_over and s.over > least
-    if row is not None and asked and amount > Decimal(row.amount_micros) / MICROS * WORSE:
-        # A small request must not stand in the way of a large overrun.
+    enough, amount = is_enough(s, turn.policy.ladder.least_percent), rounded(s.over)
+    asked = row is not None and row.kind == "asked" and enough
+    if row is not None and asked and is_worse(amount, Decimal(row.amount_micros) / MICROS):
         money = Money(amount, turn.policy.workspace.currency).in_full()
         reason = f"The budget is beyond its limit by {money}, more than was asked: that is decided instead."
         turn.audit(BUDGETS, "overrun.withdrawn", key_of(row.id), reason)
         close(turn, row, "withdrawn", actor=BUDGETS, name="", reason=reason)
-        begin(turn, s, kind=_kind(s), amount=amount, until=s.span.last)
+        begin(turn, s, kind=kind_of(s), amount=amount, until=s.span.last)
         return 1
     if row is not None:
         follow(turn, row, s)
         return 0
-    if not s.is_over or s.over <= least or amount <= _refused(turn, s) * WORSE:
+    if not enough or not is_worse(amount, _refused(turn, s)):
         return 0
-    begin(turn, s, kind=_kind(s), amount=amount, until=s.span.last)
+    begin(turn, s, kind=kind_of(s), amount=amount, until=s.span.last)
     return 1
 
 
-def _kind(s: Standing) -> str:
-    return "actual" if s.burn.spent > s.limit else "forecast"
-
-
 def _refused(turn: Turn, s: Standing) -> Decimal:
-    """How much beyond the limit has been decided not to be granted in this period, as far as that still holds.
-
-    What counts is how far it was beyond the limit when it was decided, not what was asked for: a request for
-    ten times as much that is declined must not keep the bot quiet. What was granted for a time that is over, a
-    bridge for example, is asked anew.
-    """
+    """How much beyond the limit has been decided not to be granted in this period, as far as that still holds."""
     last = overruns.last_of(turn.connection, s.budget.name, s.span.key)
-    if last is None or (last.granted_micros and last.until < turn.today):
+    if last is None:
         return Decimal(0)
-    decided = over_of(last)
-    if last.kind == "asked":
-        decided = min(decided, Decimal(last.amount_micros) / MICROS)
-    left = max(decided - Decimal(last.granted_micros) / MICROS, Decimal(0))
+    asked, granted = (Decimal(m) / MICROS for m in (last.amount_micros, last.granted_micros))
+    left = still_refused(over_of(last), last.kind, asked, granted, last.until, turn.today)
     what = f"What was decided about {s.budget.name}"
     return in_workspace(turn.policy, int(left * MICROS), last.currency, what)
 

@@ -1,9 +1,10 @@
 """What an overrun's row keeps of its budget: what the card shows, and how far beyond the limit it was."""
 
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from guardrails.budgets import Standing, checkpoint
+from guardrails.overruns import rounded
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from handlers.budgets import message as budget_words
@@ -12,11 +13,6 @@ from handlers.budgets.standing import history
 from handlers.overruns.trends import drivers_of, trends_of
 from handlers.turn import Turn
 from storage.overruns import OverrunRow
-
-
-def rounded(over: Decimal) -> Decimal:
-    """How much is asked for what is beyond a limit: whole units of the currency."""
-    return over.quantize(Decimal(1), ROUND_UP)
 
 
 def over_of(row: OverrunRow) -> Decimal:

@@ -5,10 +5,11 @@ from decimal import Decimal
 from guardrails.budgets import Standing
 from guardrails.ladder import Placed
 from guardrails.money import MICROS, Money
+from guardrails.overruns import is_another, kind_of, rounded
 from handlers.budgets.standing import allocation
 from handlers.overruns.deciders import agreed, step_of
 from handlers.overruns.ending import BUDGETS, close
-from handlers.overruns.facts import facts_of, over_of, rounded
+from handlers.overruns.facts import facts_of, over_of
 from handlers.overruns.message import key_of, money_of, state_line
 from handlers.overruns.placing import case_of, placed
 from handlers.overruns.review import show_case
@@ -17,9 +18,6 @@ from handlers.overruns.watch import watch
 from handlers.turn import Turn
 from storage import overruns
 from storage.overruns import OverrunRow
-
-GROWN = Decimal("1.05")  # what grows by more than this is another amount
-SHRUNK = Decimal("0.8")  # and what is less than this of it; a forecast moves a little every day
 
 
 def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
@@ -37,7 +35,7 @@ def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
         close(turn, row, "withdrawn", actor=BUDGETS, name="", reason=reason)
         return
     before, now = over_of(row), rounded(s.over)
-    another = row.kind != "asked" and not before * SHRUNK <= now <= before * GROWN
+    another = row.kind != "asked" and is_another(before, now)
     amount = now if another else Decimal(row.amount_micros) / MICROS
     where = placed(turn, case_of(row, amount), step_of(turn.policy, row))
     moved = where.rung.name != row.rung_name or (where.rung.review and row.state != "review")
@@ -47,9 +45,7 @@ def follow(turn: Turn, row: OverrunRow, s: Standing) -> None:
     if not another and row.kind != "asked":
         facts["over"] = row.facts.get("over", "0")  # small steps add up
     facts["asked"] = str(amount) if another else row.facts.get("asked", str(amount))
-    kind = row.kind
-    if kind != "asked":
-        kind = "actual" if s.burn.spent > s.limit else "forecast"
+    kind = row.kind if row.kind == "asked" else kind_of(s)
     if not (another or moved) and facts == row.facts and kind == row.kind:
         return
     overruns.change(

@@ -16,7 +16,9 @@ BILL = "the bill"
 
 def lines_for(policy: Policy, row: SandboxRow) -> list[Redline]:
     """The redlines that hold for a sandbox, in the policy's order."""
-    return [line for line in policy.redlines.lines if applies(line, row)]
+    return [
+        line for line in policy.redlines.lines if applies(line, row.team, row.workload, row.stage)
+    ]
 
 
 def line_of(policy: Policy, name: str) -> Redline | None:
@@ -24,10 +26,10 @@ def line_of(policy: Policy, name: str) -> Redline | None:
     return next((line for line in policy.redlines.lines if line.name == name), None)
 
 
-def applies(line: Redline, row: SandboxRow) -> bool:
+def applies(line: Redline, team: str, workload: str, stage: str) -> bool:
     """Whether a line holds for a sandbox: all that its ``when`` gives."""
     when = line.when
-    given = ((when.team, row.team), (when.workload, row.workload), (when.stage, row.stage))
+    given = ((when.team, team), (when.workload, workload), (when.stage, stage))
     return all(not wanted or has in wanted for wanted, has in given)
 
 

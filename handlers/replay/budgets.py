@@ -86,11 +86,11 @@ def read_books(connection: Connection, rounds: Rounds) -> Books:
 
 def run_budgets(books: Books, policy: Policy) -> dict[str, Ran]:
     """What a policy would have done with each of its budgets and with those of sandboxes, by name."""
-    every = [*policy.budgets, *(sandboxes.budget(r) for r in books.sandboxes if _was_given(r))]
+    every = [*policy.budgets, *(sandboxes.budget(r) for r in books.sandboxes if was_given(r))]
     ends = {
         sandboxes.budget(r).name: r.ended_at
         for r in books.sandboxes
-        if _was_given(r) and r.state != "graduated"
+        if was_given(r) and r.state != "graduated"
     }
     return {
         b.name: run(
@@ -98,6 +98,11 @@ def run_budgets(books: Books, policy: Policy) -> dict[str, Ran]:
         )
         for b in every
     }
+
+
+def was_given(row: Any) -> bool:
+    """Whether a sandbox ever had money."""
+    return row.starts_on is not None and row.state not in ("requested", "declined", "withdrawn")
 
 
 def nudge_events(ran: dict[str, Ran], *, bare: bool = False) -> list[Event]:
@@ -198,10 +203,6 @@ def opening_of(books: Books, policy: Policy, row: Any) -> tuple[Decimal, str]:
 
 def _share(period: str, basis: str, percent: int) -> str:
     return f"{percent} % {'spent' if basis == 'actual' else 'forecast'} in {period}"
-
-
-def _was_given(row: Any) -> bool:
-    return row.starts_on is not None and row.state not in ("requested", "declined", "withdrawn")
 
 
 def _course(books: Books, policy: Policy, budget: Budget, ended: Any) -> Course:

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from guardrails.alerts import words
 from guardrails.lists import every
 from guardrails.money import Money
-from guardrails.replay import Alert, AlertChange, Event, EventChange, Report, Side
+from guardrails.replay import Alert, Change, Event, Report, Side, together
 from handlers.conversation import Block, Heading, Items, Message, Paragraph, Small, Table, text
 
 #: Lines of each kind that are shown; the whole report is JSON.
 MOST = 12
+#: Rows of the sums that are also said in sentences.
+WORDS, WAITED = "words needed", "working hours waited"
+ALONE = "granted where an engineer's word suffices"
+HALTED, AFTER_HALTS = "sandboxes halted", "spent after halts, as recorded"
+BEYOND, UNASKED = "spent beyond limits", "of that before anybody was asked"
 _TITLES = {
     "nudges": "Nudges",
     "overruns": "Overruns that begin by themselves",
@@ -62,23 +68,18 @@ def reproduced(report: Report) -> list[str]:
             f"No alert was told before {report.alerts_from}, so there is none to replay yet."
         )
     elif report.reproduced is not None:
-        lines.append(_again(_as_events(report.reproduced), "recorded alert"))
+        lines.append(_again(report.reproduced, "recorded alert"))
     if report.routed is not None and report.routed.all_before:
         lines.append(_again(report.routed, "recorded request", "on its rung"))
     recorded = [p.reproduced for _, p in report.sections if p.reproduced is not None]
     if recorded:
-        both = EventChange(
-            sum(r.kept for r in recorded),
-            tuple(e for r in recorded for e in r.new),
-            tuple(e for r in recorded for e in r.gone),
-            tuple(m for r in recorded for m in r.moved),
-        )
+        both = together(recorded)
         if both.all_before:
             lines.append(_again(both, "recorded nudge, overrun, zone, redline and gate", plural=""))
     return lines
 
 
-def alert_lines(change: AlertChange) -> list[str]:
+def alert_lines(change: Change[Alert]) -> list[str]:
     """A line for each alert that differs."""
     lines = [f"new: {_alert(a)}, to {_to(a.channels)}" for a in change.new]
     lines += [f"gone: {_alert(a)}, to {_to(a.channels)}" for a in change.gone]
@@ -92,7 +93,7 @@ def alert_lines(change: AlertChange) -> list[str]:
     return lines
 
 
-def event_lines(change: EventChange, currency: str) -> list[str]:
+def event_lines(change: Change[Event], currency: str) -> list[str]:
     """A line for each event that differs."""
     lines = [f"new: {_event(e, currency)}" for e in change.new]
     lines += [f"gone: {_event(e, currency)}" for e in change.gone]
@@ -137,20 +138,44 @@ def sum_rows(report: Report, currency: str) -> list[tuple[str, str, str]]:
         loads = [next((r for r in s.by_role if r.roles == roles), None) for s in sides]
         said = [f"{r.words}, {_hours(r.waits)} h waiting" if r else "0" for r in loads]
         rows.append((f"words of {roles}", *said))
-    rows.append(("words needed", *(str(s.words) for s in sides)))
-    rows.append(("working hours waited", *(_hours(s.waits) for s in sides)))
+    rows.append((WORDS, *(str(s.words) for s in sides)))
+    rows.append((WAITED, *(_hours(s.waits) for s in sides)))
     rows.append(("working hours to decide, at most", *(_hours(s.hours) for s in sides)))
-    rows.append(("granted where an engineer's word suffices", *_money(sides, currency)))
+    rows.append((ALONE, *_money(sides, currency)))
     sums = (report.sums_before, report.sums_after)
-    rows.append(("sandboxes halted", *(str(s.halts) for s in sums)))
+    rows.append((HALTED, *(str(s.halts) for s in sums)))
     for what, amounts in (
-        ("spent after halts, as recorded", [s.after_halts for s in sums]),
-        ("spent beyond limits", [s.overspend for s in sums]),
-        ("of that before anybody was asked", [s.unasked for s in sums]),
+        (AFTER_HALTS, [s.after_halts for s in sums]),
+        (BEYOND, [s.overspend for s in sums]),
+        (UNASKED, [s.unasked for s in sums]),
     ):
         rows.append((what, *(str(Money(a, currency)) for a in amounts)))
     nothing = ("0", str(Money(Decimal(0), currency)))
     return [(a, b, c) for a, b, c in rows if not (b == c and b in nothing)]
+
+
+def sentences(report: Report, currency: str, *, alerts: bool) -> tuple[str, ...]:
+    """The numbers that differ in a sentence or two, as the retrospective has them under a proposal. ``alerts``:
+    also those of alerts."""
+    differ = {what: f"{now} → {new}" for what, now, new in sum_rows(report, currency) if now != new}
+    said = [f"alerts: {_more(report.alerts)}"] if alerts and report.alerts.differs else []
+    moved = sum(d.differs for d in report.decided)
+    if moved:
+        parts = [f"{moved} of {_count(len(report.decided), 'request')} on another rung"]
+        parts += [f"{differ[what]} {what}" for what in (WORDS, WAITED, ALONE) if what in differ]
+        said.append(", ".join(parts))
+    said += [f"{name}: {_more(p.change)}" for name, p in report.sections if p.change.differs]
+    whole = [what for what in (HALTED, AFTER_HALTS, BEYOND, UNASKED) if what in differ]
+    said += [f"{what}: {differ[what]}" for what in whole]
+    found = [f"Replayed over the quarter: {'; '.join(said)}."] if said else []
+    if report.not_replayed:
+        found.append(f"What this does cannot be replayed: {', '.join(report.not_replayed)}.")
+    return tuple(found or ["Replayed over the quarter, it changes nothing by itself."])
+
+
+def _more(change: Change[Any]) -> str:
+    gone, new, moved = (len(some) for some in (change.gone, change.new, change.moved))
+    return f"{gone} fewer, {new} more, {moved} otherwise, {change.kept} the same"
 
 
 def _ladder(report: Report, currency: str, most: int) -> list[Block]:
@@ -180,12 +205,12 @@ def _items(title: str, lines: Sequence[str], most: int) -> Items:
     return Items(title=title, items=tuple(text(line) for line in shown))
 
 
-def _counted(title: str, change: AlertChange | EventChange) -> str:
+def _counted(title: str, change: Change[Any]) -> str:
     counts = f"{len(change.new)} new, {len(change.gone)} gone, {len(change.moved)} moved"
     return f"{title}: {change.kept} the same, {counts}"
 
 
-def _changed(what: str, change: AlertChange | EventChange) -> str:
+def _changed(what: str, change: Change[Any]) -> str:
     parts = [
         f"{len(some)} {word}"
         for word, some in (("new", change.new), ("gone", change.gone), ("moved", change.moved))
@@ -202,24 +227,12 @@ def _count(count: int, what: str) -> str:
     return f"{count} {head}s{space}{rest}"
 
 
-def _again(change: EventChange, what: str, where: str = "", plural: str = "s") -> str:
+def _again(change: Change[Any], what: str, where: str = "", plural: str = "s") -> str:
     total = change.all_before
     of = f"the {total} {what}{plural}" if total != 1 else f"the only {what}"
     said = f"The policy of now gives {change.kept} of {of} again"
     more = f", and {len(change.new)} that {'was' if len(change.new) == 1 else 'were'} not recorded"
     return f"{said}{f' {where}' if where else ''}{more if change.new else ''}."
-
-
-def _as_events(change: AlertChange) -> EventChange:
-    """The same counts; alerts as events without their details."""
-
-    def one(a: Alert) -> Event:
-        return Event(a.scope, a.signal, a.told_on)
-
-    moved = tuple(one(m.before) for m in change.moved)
-    return EventChange(
-        change.kept, tuple(map(one, change.new)), (*map(one, change.gone), *moved), ()
-    )
 
 
 def _alert(alert: Alert) -> str:
@@ -234,7 +247,7 @@ def _event(event: Event, currency: str) -> str:
 
 
 def _hours(hours: Decimal) -> str:
-    return f"{hours.quantize(Decimal('0.1')).normalize():f}"
+    return f"{hours:,.1f}".removesuffix(".0")
 
 
 def _to(channels: tuple[str, ...]) -> str:

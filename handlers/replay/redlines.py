@@ -20,7 +20,7 @@ from guardrails.sandboxes.budget import budget_name
 from handlers.maturity import level_of
 from handlers.redlines.cases import REDLINES, WOULD
 from handlers.redlines.reading import BILL, applies
-from handlers.replay.budgets import Books
+from handlers.replay.budgets import Books, was_given
 from handlers.replay.rounds import DAY, looks
 from handlers.turn import Turn
 from storage import budgets, history, redlines
@@ -92,11 +92,7 @@ def read_sandboxes(books: Books, policy: Policy) -> Sandboxes:
     for some in promotions.values():
         some.sort(key=lambda c: c.decided_at)
     cases = history.redline_cases(books.connection)
-    rows = [
-        r
-        for r in books.sandboxes
-        if r.starts_on is not None and r.state not in ("requested", "declined", "withdrawn")
-    ]
+    rows = [r for r in books.sandboxes if was_given(r)]
     lives = {
         row.id: _life(policy, row, moves[row.id], [c for c in cases if c.sandbox_id == row.id])
         for row in rows
@@ -122,8 +118,9 @@ def run_redlines(them: Sandboxes, loaded: LoadedPolicy) -> dict[str, Ran]:
             return levels[key]
 
         def lines(day: date, row: SandboxRow = row) -> list[Redline]:
-            staged: Any = _Staged(row.team, row.workload, them.stage(row, at_of[day]))
-            return [line for line in policy.redlines.lines if applies(line, staged)]
+            stage = them.stage(row, at_of[day])
+            every_line = policy.redlines.lines
+            return [one for one in every_line if applies(one, row.team, row.workload, stage)]
 
         def judged(line: Redline, day: date, first: date, row: SandboxRow = row) -> Crossing:
             return judge(line, _reading(them, policy, row, line, day, at_of[day], first))
@@ -171,15 +168,6 @@ def after_halts(them: Sandboxes, policy: Policy, ran: dict[str, Ran]) -> Decimal
     last = them.books.rounds.last
     spent = (ran[row.id].after_halts(them.daily(policy, row), last) for row in them.rows)
     return sum(spent, Decimal(0))
-
-
-@dataclass(frozen=True)
-class _Staged:
-    """What a line's ``when`` looks at."""
-
-    team: str
-    workload: str
-    stage: str
 
 
 def _life(policy: Policy, row: SandboxRow, moves: Sequence[Any], cases: Sequence[Any]) -> Life:

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from sqlalchemy import Connection
+
 from guardrails.policy.model import Policy
+from storage.history import last_round
+from storage.series import bill_days
 
 DAY = timedelta(days=1)
 
@@ -30,6 +34,24 @@ class Rounds:
         """The last day that was complete on a morning: storage.budgets.last_complete_day, then."""
         late = max(b.complete_after_days for b in policy.bills)
         return min(self.seen(day) - late * DAY, day - DAY)
+
+
+def window(
+    connection: Connection, policy: Policy, days: int | None = None
+) -> tuple[date, date] | None:
+    """The first and the last of the ``days`` that a replay looks at, all that there are without a number; None
+    without a bill.
+
+    They end with the last round that is known, which is the morning after the bill's newest day: what that day
+    cost was told, nudged and stopped then. A replay that ended on the bill's own last day would leave out what
+    people heard last, and count it neither as given again nor as gone.
+    """
+    covered = bill_days(connection)
+    last = last_round(connection, {b.name: b.complete_after_days for b in policy.bills})
+    if covered is None or last is None:
+        return None
+    first = covered[0] if days is None else max(covered[0], last - (days - 1) * DAY)
+    return first, last
 
 
 def looks(policy: Policy, days: list[date]) -> Iterator[tuple[datetime, date]]:

@@ -1,13 +1,12 @@
 """What alerts did in a quarter: signals, routes, escalations, and the look at unclaimed spend."""
 
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from guardrails.alerts import words
 from guardrails.alerts.routing import matches
 from guardrails.detection.found import Scope
-from guardrails.money import MICROS
 from guardrails.retro.places import rule_id
 from guardrails.retro.saving import of_resolved
 from guardrails.retro.tally import Case, Outcome
@@ -39,8 +38,8 @@ def gather(frame: Frame, found: Gathered) -> None:
             what = f"{words.signal_name(row.signal)} of {_scope(row.scope)}"
             said = f"{what} was told {late.days} days after it began on {words.day(row.started_on)}"
             found.missed[rule_id("signal", row.signal)].append(said)
-    _escalated(frame, found)
-    _shadow(frame, found)
+    _escalated(frame, found, rows)
+    _shadow(frame, found, born)
 
 
 def _anomaly(frame: Frame, found: Gathered, row: Any) -> None:
@@ -74,12 +73,9 @@ def _scope(scope: str) -> str:
     return f"{known.dimension} {known.value}"
 
 
-def _escalated(frame: Frame, found: Gathered) -> None:
+def _escalated(frame: Frame, found: Gathered, rows: Sequence[Any]) -> None:
     """An escalation is right when somebody judged the anomaly afterwards. A later step is no new case."""
-    told = {
-        key_of(r.id): r
-        for r in retro.anomalies_told(frame.turn.connection, frame.since, frame.until)
-    }
+    told = {key_of(r.id): r for r in rows}
     seen: set[str] = set()
     for entry in retro.entries(frame.turn.connection, ("anomaly.escalated",), frame.since):
         row = told.get(entry.subject)
@@ -92,9 +88,8 @@ def _escalated(frame: Frame, found: Gathered) -> None:
         found.add(rule_id("runbook", row.signal), row.id, case)
 
 
-def _shadow(frame: Frame, found: Gathered) -> None:
+def _shadow(frame: Frame, found: Gathered, born: datetime | None) -> None:
     rule = rule_id("shadow", "")
-    born = retro.born(frame.turn.connection)
     for row in retro.questions_asked(frame.turn.connection, frame.since, frame.until):
         by_tags = (row.facts.get("outcome") or {}).get("why") == "tags"
         outcomes: dict[str, Outcome] = {"claimed": "right", "not-ai": "needless"}
@@ -102,7 +97,11 @@ def _shadow(frame: Frame, found: Gathered) -> None:
         answered = None
         if row.decided_at is not None and row.decided_at >= row.asked_at:
             answered = frame.hours(row.asked_at, row.decided_at)
-        found.add(rule, row.id, Case(outcome, answered=answered, size=_money(row)))
+        found.add(
+            rule,
+            row.id,
+            Case(outcome, answered=answered, size=frame.money(row.cost_micros, row.currency)),
+        )
         late = frame.day(row.asked_at) - row.first_day
         seen = born is not None and row.first_day >= frame.day(born)
         if seen and late > ASKED_LATE and row.times == 1:
@@ -110,7 +109,3 @@ def _shadow(frame: Frame, found: Gathered) -> None:
             found.missed[rule].append(
                 f"{what} was unclaimed for {late.days} days before it was asked about"
             )
-
-
-def _money(row: Any) -> Decimal:
-    return Decimal(int(row.cost_micros)) / MICROS

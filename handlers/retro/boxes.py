@@ -11,7 +11,7 @@ from guardrails.retro.saving import of_stop
 from guardrails.retro.tally import Case, Outcome
 from guardrails.sandboxes.life import ENDED
 from handlers.redlines.cases import is_shown
-from handlers.retro.frame import Frame, Gathered
+from handlers.retro.frame import Frame, Gathered, said_hours
 from handlers.retro.ladder import days_of, outcome_of
 from handlers.sandboxes import money as sandbox_money
 from storage import retro
@@ -137,9 +137,3 @@ def _gate(frame: Frame, found: Gathered, row: Any) -> None:
         size=abs(Decimal(int(row.amount_micros)) / MICROS),
     )
     found.add(rule_id("gate", row.gate), row.id, case)
-
-
-def said_hours(hours: Decimal) -> str:
-    """``6.5 working hours``."""
-    shown = f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}".removesuffix(".0")
-    return f"{shown} working {'hour' if shown == '1' else 'hours'}"

@@ -10,19 +10,18 @@ from guardrails.replay import Report
 from guardrails.retro.places import rules_of as places_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.tally import Friction, Tally, friction_of
-from guardrails.retro.verdict import Judged
+from guardrails.retro.verdict import Judged, judge_all
 from handlers.replay.alerts import Progress
-from handlers.replay.run import replay
+from handlers.replay.rounds import window
+from handlers.replay.run import NoReplay, replay
 from handlers.retro import alerts, boxes, ladder
 from handlers.retro.became import became
 from handlers.retro.frame import Frame, Gathered, frame_of
-from handlers.retro.proposals import Proposal, Replayer, judge_all, propose
+from handlers.retro.proposals import Proposal, Replayer, propose
 from handlers.turn import Turn
 from storage import retro
-from storage.budgets import NoRate
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
-from storage.series import MissingRateError, bill_days
 
 log = logging.getLogger(__name__)
 
@@ -93,18 +92,18 @@ def newest_with_history(turn: Turn) -> Quarter | None:
 def replayer_of(
     database: Database, loaded: LoadedPolicy, quarter: Quarter, progress: Progress
 ) -> Replayer:
-    """Replays over the days of the quarter that the bill has; it reads on connections of its own."""
+    """Replays over the days of the quarter on which the bills were read; it reads on connections of its own."""
     with database.read() as connection:
-        covered = bill_days(connection)
+        known = window(connection, loaded.policy)
     days = quarter.period
 
     def run(new: LoadedPolicy, with_alerts: bool) -> Report | str:
-        if covered is None or covered[0] > days.last or covered[1] < days.first:
+        if known is None or known[0] > days.last or known[1] < days.first:
             return "Not replayed: the bill has no day of the quarter."
-        first, last = max(covered[0], days.first), min(covered[1], days.last)
+        first, last = max(known[0], days.first), min(known[1], days.last)
         try:
             return replay(database, loaded, new, first, last, progress, alerts=with_alerts)
-        except (MissingRateError, NoRate) as error:
+        except NoReplay as error:
             return f"Not replayed: {error}"
         except Exception:  # what people did in the quarter is told in any case
             log.exception("a replay for the retrospective of %s failed", quarter)

@@ -101,3 +101,9 @@ class Gathered:
             )
             for rule in rules
         )
+
+
+def said_hours(hours: Decimal) -> str:
+    """``6.5 working hours``."""
+    shown = f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}".removesuffix(".0")
+    return f"{shown} working {'hour' if shown == '1' else 'hours'}"

@@ -30,17 +30,23 @@ def gather(frame: Frame, found: Gathered) -> None:
     steps: dict[str, list[Any]] = defaultdict(list)
     for entry in retro.entries(c, retro.STEPS, frame.since):
         steps[entry.subject].append(entry)
+    told = retro.nudges_told(c, frame.since, frame.until)
+    ended = [(budget, span) for budget in frame.policy.budgets for span in _ended(frame, budget)]
+    first_nudged = retro.first_nudged(c, {r.period for r in rows})
+    periods = {n.period for n in told} | {span.key for _, span in ended}
+    last_opened = retro.overruns_last_opened(c, periods)
     for row in rows:
         _on_rungs(frame, found, row, steps[key_of(row.id)])
-        _of_budget(frame, found, row)
+        _of_budget(frame, found, row, first_nudged.get((row.budget, row.period)))
         if row.asked_by and outcome_of(frame, row) == "right":
             found.refused += frame.money(row.amount_micros - row.granted_micros, row.currency) or 0
         if row.state == "halted":
             _halted(frame, found, row)
-    for nudge in retro.nudges_told(c, frame.since, frame.until):
-        _nudge(frame, found, nudge)
-    for budget in frame.policy.budgets:
-        _exceeded(frame, found, budget)
+    for nudge in told:
+        _nudge(frame, found, nudge, last_opened.get((nudge.budget, nudge.period)))
+    for budget, span in ended:
+        if (budget.name, span.key) not in last_opened:
+            _exceeded(frame, found, budget, span)
 
 
 def outcome_of(frame: Frame, row: Any) -> Outcome:
@@ -105,15 +111,15 @@ def _silence(frame: Frame, found: Gathered, row: Any, escalated: Sequence[Any]) 
         found.missed[rule].append(f"Nobody decided {called(row)} of {day} in time")
 
 
-def _of_budget(frame: Frame, found: Gathered, row: Any) -> None:
+def _of_budget(frame: Frame, found: Gathered, row: Any, nudged: datetime | None) -> None:
+    """``nudged``: when people were first told of a share of this period."""
     if row.budget not in {b.name for b in frame.policy.budgets}:
         return
     rule = rule_id("budget", row.budget)
     answered = frame.hours(row.opened_at, row.decided_at) if row.decided_at is not None else None
     size = frame.money(row.granted_micros or row.amount_micros, row.currency)
     found.add(rule, row.id, Case(outcome_of(frame, row), answered=answered, size=size))
-    told = retro.nudged_by(frame.turn.connection, row.budget, row.period, row.opened_at)
-    if row.kind == "asked" and not told:
+    if row.kind == "asked" and (nudged is None or nudged > row.opened_at):
         day = words.day(frame.day(row.opened_at))
         found.missed[rule].append(
             f"{row.asked_name or 'Somebody'} asked on {day}, before any nudge"
@@ -165,14 +171,10 @@ def _parts(frame: Frame, budget: str) -> dict[Dimension, str]:
     return dict(known.scope.parts) if known is not None else {}
 
 
-def _nudge(frame: Frame, found: Gathered, nudge: Any) -> None:
+def _nudge(frame: Frame, found: Gathered, nudge: Any, opened: datetime | None) -> None:
     """A nudge is right when somebody had to decide an overrun of that period later, needless when the period is
-    over without one."""
-    later = [
-        o
-        for o in retro.overruns_of(frame.turn.connection, nudge.budget, nudge.period)
-        if o.opened_at >= nudge.at
-    ]
+    over without one. ``opened``: when the last one was."""
+    later = opened is not None and opened >= nudge.at
     budget = next((b for b in frame.policy.budgets if b.name == nudge.budget), None)
     span = span_of(budget, frame.day(nudge.at)) if budget is not None else None
     over = span is not None and span.key == nudge.period and span.last < frame.turn.today
@@ -181,31 +183,27 @@ def _nudge(frame: Frame, found: Gathered, nudge: Any) -> None:
     found.add(rule, f"{nudge.budget} {nudge.period}", Case(outcome))
 
 
-def _exceeded(frame: Frame, found: Gathered, budget: Budget) -> None:
-    """Periods that ended in the quarter beyond their limit, and nobody was asked."""
-    if budget.limit is None:
-        return
-    for span in _ended(frame, budget):
-        c = frame.turn.connection
-        if retro.overruns_of(c, budget.name, span.key):
-            continue
-        period = Period(span.first, span.last)
-        try:
-            entries = budgets.ledger(c, frame.policy, budget.name, span.key)
-            days = budgets.spend_of(c, frame.policy, budget.scope.parts, period).days
-        except LookupError:
-            continue  # what cannot be counted for want of a rate is said by the daily look
-        limit = limit_on(entries, span.last)
-        beyond = sum(days, Decimal(0)) - limit
-        if limit > 0 and beyond > limit * frame.policy.ladder.least_percent / 100:
-            money = Money(beyond, frame.policy.workspace.currency)
-            found.missed[rule_id("budget", budget.name)].append(
-                f"{span.key} ended {money} beyond its limit, and nobody was asked"
-            )
+def _exceeded(frame: Frame, found: Gathered, budget: Budget, span: Span) -> None:
+    """A period in which nobody was asked, when it ended beyond its limit."""
+    c, period = frame.turn.connection, Period(span.first, span.last)
+    try:
+        entries = budgets.ledger(c, frame.policy, budget.name, span.key)
+        days = budgets.spend_of(c, frame.policy, budget.scope.parts, period).days
+    except LookupError:
+        return  # what cannot be counted for want of a rate is said by the daily look
+    limit = limit_on(entries, span.last)
+    beyond = sum(days, Decimal(0)) - limit
+    if limit > 0 and beyond > limit * frame.policy.ladder.least_percent / 100:
+        money = Money(beyond, frame.policy.workspace.currency)
+        found.missed[rule_id("budget", budget.name)].append(
+            f"{span.key} ended {money} beyond its limit, and nobody was asked"
+        )
 
 
 def _ended(frame: Frame, budget: Budget) -> list[Span]:
-    """The budget's periods whose last day is in the quarter, and which are over."""
+    """The periods of a budget with a limit whose last day is in the quarter, and which are over."""
+    if budget.limit is None:
+        return []
     days = frame.quarter.period
     spans: dict[str, Span] = {}
     for n in range(days.days):

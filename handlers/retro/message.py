@@ -23,9 +23,8 @@ from handlers.conversation import (
     Text,
     text,
 )
-from handlers.retro.boxes import said_hours
 from handlers.retro.build import Quarterly
-from handlers.retro.frame import MOST
+from handlers.retro.frame import MOST, said_hours
 from handlers.retro.opening import became_of, counted, every, lines_of, table
 from handlers.retro.proposals import Proposal, all_at_once, kept, named
 from storage.policy_file import LoadedPolicy

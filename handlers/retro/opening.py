@@ -8,9 +8,8 @@ from guardrails import lists
 from guardrails.money import Money
 from guardrails.retro.tally import Tally
 from handlers.conversation import Block, Items, Small, Strong, Table, Text, text
-from handlers.retro.boxes import said_hours
 from handlers.retro.build import Quarterly
-from handlers.retro.frame import MOST
+from handlers.retro.frame import MOST, said_hours
 
 ROWS = 30  # of the table; the rest is counted
 

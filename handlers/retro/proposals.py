@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
-from guardrails.money import Money
 from guardrails.policy.model import Policy
 from guardrails.policy.retrospective import Retrospective
 from guardrails.replay import Report
 from guardrails.retro.changes import Change, Edit, Path, candidates
 from guardrails.retro.patch import NoPatch, diff, patched
 from guardrails.retro.tally import Rule, Tally
-from guardrails.retro.verdict import Judged, judge
+from guardrails.retro.verdict import Judged
+from handlers.replay.message import sentences
 from storage.policy_file import LoadedPolicy, PolicyRefusedError, parse_policy, policy_hash
 
 #: A changed policy beside the policy of now over the quarter; ``True``: with its alerts. Else why there is none.
@@ -31,11 +30,6 @@ class Proposal:
     line: int = 0
     diff: str = ""
     replayed: tuple[str, ...] = ()
-
-
-def judge_all(tallies: Sequence[Tally], rules: Retrospective) -> tuple[tuple[Tally, Judged], ...]:
-    """Every rule with its verdict."""
-    return tuple((tally, judge(tally, rules)) for tally in tallies)
 
 
 def propose(
@@ -83,7 +77,9 @@ def _propose(
         report = replayer(new, _about_alerts(edit)) if replayer is not None else ""
         if isinstance(report, str):
             return replace(one, replayed=(report,) if report else ())
-        one = replace(one, replayed=words_of(report, loaded.policy, edit))
+        currency = loaded.policy.workspace.currency
+        said = sentences(report, currency, alerts=_about_alerts(edit))
+        one = replace(one, replayed=said)
         effect = _effect(report)
         if effect is None or (effect and tally.rule.kind != "rung"):
             return one
@@ -177,54 +173,6 @@ def _by_hand(tally: Tally) -> str:
 
 def _about_alerts(edit: Edit) -> bool:
     return any(change.path[0] in ("alerts", "detection", "watch") for change in edit)
-
-
-def words_of(report: Report, policy: Policy, edit: Edit) -> tuple[str, ...]:
-    """The replay's numbers, a sentence each."""
-    currency = policy.workspace.currency
-    said: list[str] = []
-    if _about_alerts(edit) and report.alerts.differs:
-        a = report.alerts
-        said.append(f"alerts: {_counts(len(a.gone), len(a.new), len(a.moved), a.kept)}")
-    moved = [d for d in report.decided if d.differs]
-    if moved:
-        before, after = report.before, report.after
-        parts = [f"{len(moved)} of {_n(len(report.decided), 'request')} on another rung"]
-        parts += _moved(before.words, after.words, "words needed")
-        parts += _moved(_plain(before.waits), _plain(after.waits), "working hours waited")
-        alone, then = (str(Money(side.alone, currency)) for side in (before, after))
-        parts += _moved(alone, then, "granted where an engineer's word suffices")
-        said.append(", ".join(parts))
-    for name, section in report.sections:
-        c = section.change
-        if c.differs:
-            said.append(f"{name}: {_counts(len(c.gone), len(c.new), len(c.moved), c.kept)}")
-    old, new = report.sums_before, report.sums_after
-    if old != new:
-        over = (Money(sums.overspend, currency) for sums in (old, new))
-        said.append(
-            f"spent beyond limits: {' → '.join(map(str, over))}, halts: {old.halts} → {new.halts}"
-        )
-    sentences = [f"Replayed over the quarter: {'; '.join(said)}."] if said else []
-    if report.not_replayed:
-        sentences.append(f"What this does cannot be replayed: {', '.join(report.not_replayed)}.")
-    return tuple(sentences or ["Replayed over the quarter, it changes nothing by itself."])
-
-
-def _plain(hours: Decimal) -> str:
-    return f"{hours:,.1f}".removesuffix(".0")
-
-
-def _moved(before: object, after: object, what: str) -> list[str]:
-    return [f"{before} → {after} {what}"] if before != after else []
-
-
-def _counts(gone: int, new: int, moved: int, kept: int) -> str:
-    return f"{gone} fewer, {new} more, {moved} otherwise, {kept} the same"
-
-
-def _n(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def named(policy: Policy, path: Path) -> str:

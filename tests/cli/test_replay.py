@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import TypeAdapter
 from typer.testing import CliRunner, Result
 
 from bot.cli.ingest import ingest_command
 from bot.cli.replay import replay_command
+from bot.replaying import Job, replayed
+from guardrails.replay import Report
+from guardrails.retro.quarter import Quarter
+from handlers.retro.build import replayer_of
+from storage.database import Database
+from storage.policy_file import load_policy
+from storage.policy_replays import ClaimedReplay
 from tests.cli.test_commands import BILL, POLICY
 
 app = typer.Typer()
@@ -58,3 +66,26 @@ def test_a_changed_policy_is_said_in_words_and_as_data(folder: Path) -> None:
     report = json.loads(run("replay", "new.yaml", "--since", "4w", "--json").stdout)
     assert report["not_replayed"] == []
     assert {"nudges", "overruns", "zones", "redlines", "gates", "sums_before"} <= set(report)
+
+
+def test_chat_the_command_line_and_the_retrospective_end_on_the_same_day(folder: Path) -> None:
+    """Chat ended on the bill's last day, and so left out what was told of that day on the next morning."""
+    assert run("ingest").exit_code == 0
+    printed = json.loads(run("replay", "app.yaml", "--since", "30d", "--json").stdout)
+    assert (printed["first"], printed["last"]) == ("2026-11-02", "2026-11-03")
+    loaded, url = load_policy(folder / "app.yaml"), f"sqlite:///{folder / 'bot.db'}"
+    claimed = ClaimedReplay(1, "finops@example.com", "", 30, POLICY, 1)
+    told = replayed(Job(url, loaded, claimed), lambda what, share: None)
+    assert TypeAdapter(Report).dump_python(told, mode="json") == printed
+
+    database = Database(url)
+    try:
+        of = {
+            n: replayer_of(database, loaded, Quarter(2026, n), lambda what, share: None)(
+                loaded, True
+            )
+            for n in (3, 4)
+        }
+    finally:
+        database.close()
+    assert of == {3: "Not replayed: the bill has no day of the quarter.", 4: told}

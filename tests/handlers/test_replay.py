@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from guardrails.replay import AlertChange
+from guardrails.replay import Change
 from handlers.daily import daily_round
 from handlers.replay.run import replay
 from storage.database import Database
@@ -70,4 +70,4 @@ def test_history_is_reproduced_and_changes_are_seen(tmp_path: Path, database: Da
     assert len(silent.alerts.gone) == same.alerts.kept
 
     left = replay(database, now, policy_of(tmp_path, "deaf.yaml", deaf), FIRST, LAST, alerts=False)
-    assert (left.alerts, left.reproduced, left.alerts_from) == (AlertChange(), None, None)
+    assert (left.alerts, left.reproduced, left.alerts_from) == (Change(), None, None)

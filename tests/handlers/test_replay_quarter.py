@@ -15,11 +15,10 @@ from sqlmodel import SQLModel
 
 from guardrails.replay import Report
 from handlers.replay.message import report_message
-from handlers.replay.run import replay
+from handlers.replay.run import NoReplay, replay
 from storage.database import Database
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy
-from storage.series_window import MissingRateError
 from storage.tables.alerts import Anomaly
 from storage.tables.budgets import BudgetNudge, Overrun
 from storage.tables.sandboxes import GateCase, RedlineCase, Sandbox
@@ -255,7 +254,7 @@ def test_less_evidence_opens_a_gate_earlier(quarter: Quarter) -> None:
 
 
 def test_a_policy_without_the_rate_of_the_bill_is_refused(quarter: Quarter) -> None:
-    with pytest.raises(MissingRateError, match=r"workspace\.rates\.USD"):
+    with pytest.raises(NoReplay, match=r"workspace\.rates\.USD"):
         changed(quarter, FIRST, LAST, ("currency: USD", "currency: EUR"))
 
 

@@ -9,18 +9,20 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from bot.slack.blocks import render
 from bot.teams.card_limits import CARD, weight
 from bot.teams.cards import card
 from handlers.retro.build import gather
 from handlers.retro.post import RETRO, retro_times
+from handlers.turn import Turn
 from scheduler.clockwork import Clockwork, Job
 from storage.database import Database
 from storage.tables.alerts import Anomaly
 from storage.tables.budgets import BudgetEntry
 from storage.tables.rules import Retrospective
+from storage.tables.shadow import ShadowQuestion
 from storage.tables.timing import JobRun
 from tests.conftest import Clock, runbook
 from tests.handlers.redlining import Lines, redline_policy
@@ -182,6 +184,49 @@ def test_money_without_a_rate_is_left_out(there: Past) -> None:
     there.clock.now = AFTER
     spend = there.tallies()["detection.signals[spend]"]
     assert (spend.count("right"), spend.saved) == (1, 0)
+
+
+def test_unclaimed_spend_counts_in_its_own_currency(sqlite: Database, clock: Clock) -> None:
+    """A bill in euros: its cost was taken for the same number of dollars."""
+    text = text_of(("holidays: DE}", "holidays: DE, rates: {EUR: 1.10}}"))
+    there = Past(sqlite, loaded_from(text), clock)
+    there.begins()
+    for account in ("euros", "pounds", "dollars"):
+        there.question(account, "claimed", at(11, 3))
+    with there.database.write() as connection:
+        asked = ShadowQuestion.__table__  # type: ignore[attr-defined]
+        for account, currency in (("euros", "EUR"), ("pounds", "GBP")):
+            mine = update(asked).where(asked.c.account == account)
+            connection.execute(mine.values(currency=currency))
+    there.clock.now = AFTER
+    shadow = there.tallies()["ai.services"]
+    assert (shadow.fired, shadow.sizes("right")) == (3, (Decimal(420), Decimal(462)))
+
+
+def test_more_rows_are_no_more_queries(there: Past) -> None:
+    """Each nudge and each request read the database once more."""
+
+    def asked() -> int:
+        def gathered(turn: Turn) -> int:
+            seen: list[str] = []
+            event.listen(turn.connection, "before_cursor_execute", lambda *a: seen.append(a[2]))
+            gather(turn, QUARTER)
+            return len(seen)
+
+        return there.turn(gathered)
+
+    there.begins()
+    there.clock.now = AFTER
+    for n in range(3):
+        there.nudge(at(11, 1 + n), 50 + n)
+        there.overrun(f"few{n}", at(11, 5 + n), "granted", granted=800)
+        there.anomaly(f"few-{n}", at(11, 1 + n), "open")
+    few = asked()
+    for n in range(20):
+        there.nudge(at(10, 1 + n), 60 + n)
+        there.overrun(f"many{n}", at(10, 2 + n), "granted", granted=800)
+        there.anomaly(f"many-{n}", at(10, 2 + n), "open")
+    assert asked() <= few
 
 
 def test_a_quiet_quarter(past: Past) -> None:
