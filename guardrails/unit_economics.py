@@ -173,7 +173,8 @@ def elasticity(days: Sequence[Used]) -> Elasticity | None:
     """How cost follows usage: the slope of ln cost on ln units, by least squares over days that have both.
 
     None with fewer than 14 such days, or when usage varied too little to say (standard error of the slope above
-    0.5). A slope below zero is taken as zero: more usage does not cost less.
+    0.5), or when cost fell as usage rose by more than the error of that: then it followed something else. A slope
+    that is zero within its error is taken as zero.
     """
     pairs = [(log(float(d.units)), log(float(d.cost))) for d in days if d.units > 0 and d.cost > 0]
     n = len(pairs)
@@ -183,10 +184,12 @@ def elasticity(days: Sequence[Used]) -> Elasticity | None:
     spread = sum((x - mean_x) ** 2 for x, _ in pairs)
     if spread < 1e-9:
         return None
-    slope = max(0.0, sum((x - mean_x) * (y - mean_y) for x, y in pairs) / spread)
+    seen = sum((x - mean_x) * (y - mean_y) for x, y in pairs) / spread
+    slope = max(0.0, seen)
     squares = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in pairs)
     residual = sqrt(squares / (n - 2))
-    if residual / sqrt(spread) > SUREST:
+    error = residual / sqrt(spread)
+    if error > SUREST or seen < -error:
         return None
     return Elasticity(slope, n, mean_x, spread, residual)
 

@@ -14,10 +14,8 @@ from guardrails.policy.bills import Dimension
 from guardrails.suggest import did_you_mean
 from guardrails.unit_economics import (
     Used,
-    elasticity,
     margin,
     per_unit,
-    project,
     return_on_spend,
 )
 from handlers.ask.days import Compared, earlier, noted, with_before
@@ -33,6 +31,7 @@ from handlers.ask.unit_prices import (
     whole,
     why_cost_changed,
 )
+from handlers.ask.usage import Books, at_more, books, serving
 from handlers.conversation import (
     Band,
     Block,
@@ -53,7 +52,6 @@ from handlers.router import command
 from handlers.turn import Turn
 from storage import spend, unit_costs
 
-TIMES = (2, 5, 10)
 _LEAST_DRAWN = 3  # days; fewer are no trend
 
 
@@ -141,14 +139,20 @@ def _within(feature: str) -> dict[Dimension, str]:
 
 
 def _parts(turn: Turn, unit: CostPerUnit, feature: str, period: Period, only: set[str]) -> Parts:
-    """Cost and units of a feature's experiments; without a feature, of the features ``only``."""
-    by: Dimension = "experiment" if feature else "feature"
-    cost = spend.totals(turn.connection, turn.policy, period, by, _within(feature))
-    found = unit_costs.units_by(turn.connection, (unit.metric,), period, by, _within(feature))
-    units = {name: count for (_, name), count in found.items()}
-    names = cost.keys() | units.keys() if feature else only
-    nothing = Decimal(0)
-    return {n: Used(cost.get(n, nothing), units.get(n, nothing)) for n in sorted(names)}
+    """Cost and units of a feature's experiments; without a feature, of those of the features ``only``. So what
+    counts nothing, such as training, is no part of what a unit costs more."""
+    spent = spend.sums_by(turn.connection, turn.policy, period, "feature", "experiment")
+    counted = unit_costs.units_of(turn.connection, unit.metric, period, "feature", "experiment")
+    found: dict[str, Used] = {}
+    for name in {feature} if feature else only:
+        units = {e: n for (f, e), n in counted.items() if f == name}
+        cost = {e: amount for (f, e), amount in spent.items() if f == name}
+        if set(units) <= {""}:  # counted for the feature as one
+            units = {"": sum(units.values(), Decimal(0))}
+            cost = {"": sum(cost.values(), Decimal(0))}
+        for e in units.keys() | cost.keys():
+            found[f"{name}/{e}"] = Used(cost.get(e, Decimal(0)), units.get(e, Decimal(0)))
+    return dict(sorted(found.items()))
 
 
 def _unit(turn: Turn, unit: CostPerUnit, feature: str, days: Compared) -> tuple[str, list[Block]]:
@@ -167,14 +171,18 @@ def _unit(turn: Turn, unit: CostPerUnit, feature: str, days: Compared) -> tuple[
         Fact(label="Units", value=text(f"{a.units:,.0f} ({b.units:,.0f} before)")),
         *_worth(turn, feature, counted, days.now, a.cost),
     ]
-    now_by_day = _daily(turn, unit, counted, days.now)
-    by_day = {**_daily(turn, unit, counted, days.before), **now_by_day}
+    by_day = {
+        d: used
+        for p in (days.before, days.now)
+        for d, used in _daily(turn, unit, counted, p).items()
+    }
+    known = books(turn, Period(days.before.first, days.now.last), [unit.metric])
     blocks: list[Block] = [
         Heading(text=f"Cost per {label}"),
         Facts(facts=tuple(facts)),
         *_trend(unit, by_day, days, currency),
         *why_cost_changed(now, old, currency),
-        *_more(turn, list(now_by_day.values()), days.now, a),
+        *_more(turn, known, unit.metric, counted, days.now),
     ]
     return line, blocks
 
@@ -256,11 +264,17 @@ def _worth(
     ]
 
 
-def _more(turn: Turn, by_day: Sequence[Used], period: Period, all_of_it: Used) -> list[Block]:
-    """What more usage would cost, by how cost followed usage so far."""
-    law = elasticity(by_day)
-    if law is None or all_of_it.units <= 0 or all_of_it.cost <= 0:
-        sentence = "Usage varied too little, or on too few days, to say what more of it would cost."
+def _more(
+    turn: Turn, known: Books, metric: str, features: Collection[str], now: Period
+) -> list[Block]:
+    """What more usage would cost, by how the cost of what serves it has followed it."""
+    one = serving(known, metric, features, now)
+    more = None if one is None else at_more(one)
+    if one is None or more is None:
+        sentence = (
+            "Usage varied too little, on too few days, or cost has not followed it: what more of it would cost is "
+            "not said."
+        )
         return [Small(text=text(sentence))]
     currency = turn.policy.workspace.currency
     rows = tuple(
@@ -269,10 +283,15 @@ def _more(turn: Turn, by_day: Sequence[Used], period: Period, all_of_it: Used) -
             str(Money(p.cost, currency)),
             f"{Money(p.lower, currency)} to {Money(p.upper, currency)}",
         )
-        for p in project(law, all_of_it.cost, all_of_it.units, period.days, TIMES)
+        for p in more.at
     )
-    slope = f"1 % more usage went with {law.slope:.2f} % more cost on {law.days} days."
+    slope = f"With 1 % more usage, what serves it has cost {more.law.slope:.2f} % more, on {more.law.days} days."
+    rest = (
+        f" {Money(one.rest, currency)} that does not follow usage stays as it is."
+        if one.rest
+        else ""
+    )
     return [
-        Paragraph(text=text(slope)),
+        Paragraph(text=text(slope + rest)),
         Table(header=("Usage", "Cost", "80 % interval"), rows=rows, align="lrr"),
     ]

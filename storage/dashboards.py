@@ -13,7 +13,7 @@ from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
-from storage.spend import IS_AI, rate, sums_by
+from storage.spend import IS_AI, rate
 from storage.tables.alerts import Anomaly
 from storage.tables.budgets import Overrun
 from storage.tables.sandboxes import GateCase, Sandbox
@@ -26,7 +26,6 @@ _overruns = Overrun.__table__  # type: ignore[attr-defined]
 _anomalies = Anomaly.__table__  # type: ignore[attr-defined]
 _sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
 _gates = GateCase.__table__  # type: ignore[attr-defined]
-spend_by = sums_by  # until the product dashboard, its last user, asks storage.spend
 
 
 def means_by(

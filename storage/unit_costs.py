@@ -31,6 +31,15 @@ def units_by(
     return {(m, v): Decimal(str(units or 0)) for m, v, units in connection.execute(query)}
 
 
+def units_of(
+    connection: Connection, metric: str, period: Period, *keys: Dimension
+) -> dict[tuple[str, ...], Decimal]:
+    """How many units one metric counted in a period, by the values of several dimensions."""
+    columns = [_points.c[key] for key in keys]
+    query = _of(select(*columns, _sum).group_by(*columns), (metric,), period, None)
+    return {tuple(values): Decimal(str(n or 0)) for *values, n in connection.execute(query)}
+
+
 def units_by_day(
     connection: Connection,
     metrics: Collection[str],

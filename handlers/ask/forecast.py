@@ -1,6 +1,6 @@
 """``/spend forecast``: where the month (and the quarter) ends, against the budgets around it, and the runway."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
@@ -87,7 +87,7 @@ def forecast(turn: Turn, subject: Subject) -> Message:
         *_budgets(turn, budgets),
         Small(
             text=text(
-                f"From complete days to {words.day(through)}. The interval holds in 80 of 100 cases. ",
+                f"From complete days to {words.day(through)}. It is an 80 % interval. ",
                 *_further(subject),
             )
         ),

@@ -173,7 +173,7 @@ def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
             continue
         price = now[unit.metric] * unit.per
         moved = change(now[unit.metric], before.get(unit.metric, Decimal(0)))
-        facts.append((f"One {per_label(unit)}" if unit.per == 1 else per_label(unit).capitalize(),
+        facts.append((f"Serving {'one ' if unit.per == 1 else ''}{per_label(unit)}",
                       f"{unit_price(price, currency)}, {moved}"))  # fmt: skip
     if not facts:
         return []
@@ -184,7 +184,8 @@ def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
         made_of(
             "/spend unit",
             "/spend NAME last 30d",
-            note=f"complete days to {words.day(days.whole.last)}",
+            note=f"complete days to {words.day(days.whole.last)}; serving is what the experiments cost that count "
+            "units, /spend unit has all that their features cost",
         ),
     ]
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -25,7 +25,7 @@ from handlers.dashboards.parts import (
 )
 from handlers.dashboards.scaling import scaling
 from handlers.turn import Turn
-from storage import dashboards
+from storage import spend
 
 FEATURES = 7
 _DAY = timedelta(days=1)
@@ -35,9 +35,10 @@ Series = dict[date, Decimal]
 @dataclass(frozen=True)
 class Ahead:
     """Where a month ends: ``features`` by part of the whole, ``course`` of all of them as one, ``days`` what was
-    spent on each complete day of the month."""
+    spent on each complete day of the month, ``billed`` all that is billed of it, also on other days."""
 
     month: Period
+    billed: Decimal
     days: Mapping[date, Decimal]
     features: Mapping[str, Burn]
     course: Burn
@@ -50,7 +51,7 @@ class Ahead:
     @property
     def lower(self) -> Decimal:
         """The lower end of the 80 % interval: that of the whole is narrower than the features' added up."""
-        return self.forecast - (self.course.forecast - self.course.lower)
+        return max(self.forecast - (self.course.forecast - self.course.lower), self.billed)
 
     @property
     def upper(self) -> Decimal:
@@ -63,7 +64,7 @@ def product(turn: Turn, _actor: Actor) -> Message:
     days, currency = days_of(turn), turn.policy.workspace.currency
     month = months(turn.today - _DAY, 1)
     so_far = Period(month.first, turn.today - _DAY)
-    found = dashboards.spend_by(turn.connection, turn.policy, so_far, "feature")
+    found = spend.sums_by(turn.connection, turn.policy, so_far, "feature")
     whole = whole_of({name: amount for (name,), amount in found.items()}, currency, FEATURES)
     title = f"Product: {money(whole.total, currency)} in {month.first:%B} so far"
     ahead = forecast(turn, whole, month)
@@ -90,12 +91,22 @@ def product(turn: Turn, _actor: Actor) -> Message:
 
 def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:
     """The features that spend most beside each other, on complete days."""
-    found = dashboards.spend_by(turn.connection, turn.policy, days.all, "feature", "day")
+    found = spend.sums_by(turn.connection, turn.policy, days.all, "feature", "day")
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for (name, _), amount in found.items():
         sums[name] += amount
     whole = whole_of(sums, currency, PANELS)
     return spend_multiples("Spend by feature", found, whole, days, open_on(turn, "feature"))
+
+
+def at_least(found: Burn, billed: Decimal) -> Burn:
+    """A forecast that does not end below what is billed already, also on days that are not complete."""
+    return replace(
+        found,
+        forecast=max(found.forecast, billed),
+        lower=max(found.lower, billed),
+        upper=max(found.upper, billed),
+    )
 
 
 def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
@@ -108,20 +119,22 @@ def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
     history = Period(min(month.first, known - HISTORY), known)
     parts: dict[str, Series] = {name: defaultdict(Decimal) for name, _ in whole.parts}
     every: Series = defaultdict(Decimal)
-    found = dashboards.spend_by(turn.connection, turn.policy, history, "feature", "day")
+    found = spend.sums_by(turn.connection, turn.policy, history, "feature", "day")
     for (name, day), amount in found.items():
         part = part_of(name, whole)
         every[day] += amount
         if part in parts:  # else it spent earlier, but not in this month
             parts[part][day] += amount
 
-    def course(amounts: Mapping[date, Decimal]) -> Burn:
+    def course(amounts: Mapping[date, Decimal], billed: Decimal) -> Burn:
         spent = [amounts.get(history.first + n * _DAY, Decimal(0)) for n in range(history.days)]
-        return burn(Spent(history.first, tuple(spent)), month.first, month.last, None, turn.today)
+        found = burn(Spent(history.first, tuple(spent)), month.first, month.last, None, turn.today)
+        return at_least(found, billed)
 
-    features = {name: course(amounts) for name, amounts in parts.items()}
+    billed = dict(whole.parts)
+    features = {name: course(amounts, billed[name]) for name, amounts in parts.items()}
     in_month = {day: amount for day, amount in every.items() if day >= month.first}
-    return Ahead(month, in_month, features, course(every))
+    return Ahead(month, whole.total, in_month, features, course(every, whole.total))
 
 
 def _cells(amount: Decimal, lower: Decimal, upper: Decimal, currency: str) -> tuple[str, str]:

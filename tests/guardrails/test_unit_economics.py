@@ -144,6 +144,7 @@ def test_too_little_is_not_guessed() -> None:
     assert elasticity(days(1, n=13)) is None
     assert elasticity(days(1, varied=0)) is None
     assert elasticity(days(1, noise=0.5, varied=0.02)) is None
+    assert elasticity(days(-0.6)) is None, "cost that falls as usage rises follows something else"
     assert elasticity([]) is None
     assert elasticity([used(0, 5), used(5, 0)] * 20) is None
 

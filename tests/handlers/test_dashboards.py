@@ -290,6 +290,27 @@ def test_the_month_is_that_of_yesterday(desk: Desk, clock: Clock) -> None:
     assert desk.show(product).summary.startswith("Product: $2,200 in November so far")
 
 
+def test_a_segment_s_unit_costs_what_the_features_cost_that_make_it(desk: Desk) -> None:
+    """Chat makes 1,000 outputs for $100 a day; ranking for the same segment costs $900 and made outputs dearer."""
+    desk.daily(100, feature="chat", segment="big")
+    desk.daily(900, feature="ranking", segment="big")
+    desk.measure("outputs", 1_000, feature="chat", segment="big")
+    shown = words(desk.show(finance))
+    assert "$0.10" in shown
+    assert "$1.00" not in shown
+
+
+def test_no_forecast_is_below_what_is_billed(desk: Desk) -> None:
+    """With days that are not complete, more was billed than the lower end of the forecast."""
+    desk.daily(100, last=date(2026, 11, 21), feature="find")
+    desk.daily(5_000, last=date(2026, 11, 22), days=1, feature="find")
+    table = next(b for b in desk.show(product).blocks if isinstance(b, Table))
+    spent, ends, interval = {r[0]: r[1:] for r in table.rows}["find"]
+    assert spent == "$7,100"
+    assert ends == "$7,100"
+    assert interval == "$7,100 to $7,100"
+
+
 def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
     desk.daily(100, last=date(2026, 11, 21), segment="big")
     desk.daily(30, days=1, segment="big")  # yesterday is not billed whole
@@ -407,7 +428,7 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     assert said["Stopped"] == "0 halted, 1 ended"
     assert said["Time to decision"] == "4.0 hours (median of 3)"
     assert said["Idle GPUs"] == "25 % of 116 GPU hours"
-    assert said["One output"] == "$2.00, no change"
+    assert said["Serving one output"] == "$2.00, no change"
     assert tables(shown)[-1].rows == (("gpus", "29", "25 %"), ("All", "29", "25 %"))
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
     assert "30 % of AI spend in the week to Sat 21 Nov; it was 30 %" in chart.alt

@@ -92,7 +92,7 @@ def test_more_usage_is_projected_where_cost_followed_usage(desk: Desk) -> None:
     (_, more) = tables(message)
     assert [row[0] for row in more.rows] == ["2 ×", "5 ×", "10 ×"]
     assert " to " in more.rows[0][2]
-    assert "more cost on" in sentences(message)
+    assert "what serves it has cost" in sentences(message)
     assert "Margin" not in facts(message)
 
 
@@ -112,6 +112,29 @@ def test_what_cannot_be_shown_says_why(desk: Desk, sqlite: Database, clock: Cloc
     plain = Desk(sqlite, overrun_policy(), clock)
     fill(plain, "ranker", "feed", lambda n: 100, lambda n: 0)
     assert ask(plain, "").message.summary.startswith("No unit is named.")
+
+
+def test_growth_of_training_is_no_price_of_a_unit(desk: Desk) -> None:
+    """Without a feature the parts were features, so that one training more was said to be a higher price."""
+    fill(desk, "ranker", "feed", lambda n: 100, lambda n: 20_000)
+    fill(desk, "training", "feed", lambda n: 60 if n <= 30 else 50, lambda n: 0)
+    for typed in ("last 30d", "feed last 30d"):
+        rows = dict(tables(ask(desk, typed).message)[0].rows)
+        assert (rows["Price"], rows["Cost without units"]) == ("$0.00", "$300.00"), typed
+
+
+def test_more_usage_leaves_what_does_not_follow_it_as_it_is(desk: Desk) -> None:
+    """The projection took training for a cost of usage; the product dashboard did not, and said another sum."""
+
+    def usage(n: int) -> float:
+        return 20_000 + 1_000 * (n % 7)
+
+    fill(desk, "ranker", "feed", lambda n: usage(n) / 200, usage)
+    fill(desk, "training", "feed", lambda n: 3_000 if n % 7 == 0 else 0, lambda n: 0)
+    message = ask(desk, "feed last 28d").message
+    more = next(t for t in tables(message) if t.header[0] == "Usage")
+    assert more.rows[0][:2] == ("2 ×", "$18,440")  # 12,000 of training, 3,220 of usage twice
+    assert "$12,000 that does not follow usage stays as it is." in sentences(message)
 
 
 # --- tokens, which the bill counts itself -------------------------------------------------------------
