@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.postgres import Migrated  # as a plugin it is loaded later
 
 # A time limit of one example says something about the machine, not about the code.
-# Where a change is judged, the same examples each time: what a new one finds is found on a desk, and is mended there.
+# Where a change is judged, the same examples each time: what a new one finds is found, and mended, on a desk.
 settings.register_profile("sandrail", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("sandrail")
 
