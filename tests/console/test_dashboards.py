@@ -173,7 +173,8 @@ async def ask(page: Page, words: str) -> None:
     box = page.get_by_role("combobox", name="Command")
     await box.fill(words)
     await box.press("Enter")
-    answer = page.locator("section.private").last
+    answer = page.locator("section.private").last  # until the new one is there, the one before
+    await expect(answer.locator(".private-asked")).to_have_text(words)
     await expect(answer.get_by_role("heading").first).to_be_visible()
 
 

@@ -175,7 +175,7 @@ class SlackSeat:
         return next(m for m in self._messages(channel) if m.get("thread_ts") in (None, m["ts"]))
 
     async def _after(self) -> None:
-        await self.door._private.settle()
+        await self.door.settle()  # also what took longer than Slack waits for an answer
         await self.kernel.delivery.drain()
 
     async def roots(self, channel: str) -> list[str]:
