@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import yaml
@@ -238,11 +240,24 @@ def _plain(
     if (
         node.tag in _NUMBERS and ":" not in node.value
     ):  # 14:00 is a time here, not 840 as in YAML 1.1
-        return yaml.SafeLoader("").construct_object(node, deep=True)
+        return _number(node)
     return node.value  # text, dates and decimals as they are written: money must not become a float
 
 
 _NUMBERS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
+_LARGEST = (
+    64  # bits: a larger number is kept as text, because Python refuses to print one of 4,300 digits
+)
+
+
+def _number(node: yaml.Node) -> Any:
+    """A number or a truth value; as it is written when it is not what its tag says, so that its key's own rule
+    refuses it."""
+    try:
+        value = yaml.SafeLoader("").construct_object(node, deep=True)
+    except (KeyError, IndexError, ValueError):
+        return node.value
+    return node.value if int(value).bit_length() > _LARGEST else value
 
 
 def _known(loc: Where, marks: dict[Where, tuple[int, int]]) -> Where:
@@ -309,7 +324,7 @@ def _shown(given: Any) -> str:
     if given is None:
         return "nothing"
     if isinstance(given, str | int | float | bool):
-        return repr(given)
+        return repr(shorten(given, 80, placeholder="…") if isinstance(given, str) else given)
     return "a list" if isinstance(given, list | tuple) else "a mapping"
 
 
@@ -359,9 +374,14 @@ _EXAMPLES = {
 }
 
 
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    return Policy.model_json_schema(by_alias=True)
+
+
 def _keys_beside(loc: Where) -> set[str]:
     """The keys that are allowed where an unknown key stands, read from the policy's own schema."""
-    schema = Policy.model_json_schema(by_alias=True)
+    schema = _schema()
     definitions = schema.get("$defs", {})
 
     def follow(options: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:
