@@ -49,8 +49,15 @@ def replay(
 
     Where the bot has recorded anomalies, the alerts begin no earlier than the first of them, on the day that
     ``Report.alerts_from`` names, which is after ``last`` when none was told before. Requests count to those of
-    the day after ``last``, which may have no round yet. Raises NoReplay.
+    the day after ``last``, which may have no round yet. Raises NoReplay, also when the two policies count in
+    different currencies.
     """
+    mine, theirs = now.policy.workspace.currency, new.policy.workspace.currency
+    if mine != theirs:
+        raise NoReplay(
+            f"The policy of now counts in {mine} and the changed one in {theirs}, so their amounts cannot be "
+            "compared."
+        )
     try:
         return _replay(database, now, new, first, last, progress, alerts=alerts)
     except (MissingRateError, NoRate) as error:
