@@ -254,6 +254,7 @@ def _past(books: Books, policy: Policy, name: str) -> tuple[tuple[Past, ...], se
             row.period,
             row.kind,
             row.opened_at,
+            row.opened_at.astimezone(policy.workspace.zone).date(),
             row.decided_at,
             row.state,
             in_workspace(policy, row.amount_micros, row.currency, name),
