@@ -114,6 +114,8 @@ def test_a_request_that_is_escalated_waits_on_each_rung_for_its_time(there: Past
     assert found["ladder.rungs[joint]"].waits == (2,)
     assert found["ladder.rungs[joint]"].count("right") == 1  # less was granted than was asked for
     assert found["ladder.silence"].count("right") == 1
+    friction = there.turn(lambda t: gather(t, QUARTER)).friction
+    assert (friction.asked, friction.waited, friction.median) == (1, 6, 6)
 
 
 def test_what_was_pressed_is_what_is_told(there: Past) -> None:
