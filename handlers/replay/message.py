@@ -143,7 +143,7 @@ def sum_rows(report: Report, currency: str) -> list[tuple[str, str, str]]:
     rows = []
     for name in sorted({n for s in sides for n, _ in s.by_rung}):
         counts = [str(dict(s.by_rung).get(name, 0)) for s in sides]
-        rows.append((name if name.startswith("zone ") else f"decided on {name}", *counts))
+        rows.append((name if name.startswith("zone ") else f"put on {name}", *counts))
     for roles in sorted({r.roles for s in sides for r in s.by_role}):
         loads = [next((r for r in s.by_role if r.roles == roles), None) for s in sides]
         said = [f"{r.words}, {_hours(r.waits)} h waiting" if r else "0" for r in loads]

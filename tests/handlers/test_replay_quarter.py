@@ -310,4 +310,5 @@ def test_the_message_says_what_differs(quarter: Quarter) -> None:
         == "Different: 1 request decided otherwise and 1 allocation in a zone (1 gone)."
     )
     assert "zone exploring → lead" in said
+    assert "put on lead" in said
     assert "is taken as it was recorded" in said
