@@ -77,6 +77,14 @@ def entries(connection: Connection) -> Iterator[dict[str, Any]]:
         yield dict(row)
 
 
+def born(connection: Connection) -> datetime | None:
+    """When the bot first recorded anything; what began before that it could not have seen earlier."""
+    at: datetime | None = connection.execute(
+        select(_entries.c.at).order_by(_entries.c.seq).limit(1)
+    ).scalar()
+    return at
+
+
 def verify(connection: Connection) -> Broken | int:
     """The number of entries when the chain holds, else where it is broken."""
     previous, seq = START, 0

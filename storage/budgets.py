@@ -155,39 +155,6 @@ def main_allocation(
     return found
 
 
-def allocation_of(
-    connection: Connection, parts: Mapping[Dimension, str], period: Period
-) -> dict[Dimension, str]:
-    """The same, of millionths of all currencies as if they were one: only until replay asks as the others do."""
-    found: dict[Dimension, str] = dict(parts)
-    names: tuple[Dimension, ...] = (
-        "experiment",
-        "feature",
-        "team",
-        "workload",
-        "stage",
-        "segment",
-        "owner",
-    )
-    for dimension in names:
-        if dimension in found:
-            continue
-        column = _rollup.c[dimension]
-        query = (
-            select(column)
-            .where(_rollup.c.day.between(period.first, period.last), column != "")
-            .group_by(column)
-            .order_by(func.sum(_rollup.c.cost_micros).desc(), column)
-            .limit(1)
-        )
-        for name, value in parts.items():
-            query = query.where(_rollup.c[name] == value)
-        most = connection.execute(query).scalar()
-        if most:
-            found[dimension] = most
-    return found
-
-
 def units_of(
     connection: Connection, parts: Mapping[Dimension, str], metric: str, period: Period
 ) -> Decimal:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
@@ -56,6 +56,10 @@ class LoadedPolicy:
     text: str = ""  # as it stands in the file, with its own line ends
     name: str = "app.yaml"  # the file's, in its folder
 
+    def changed_to(self, policy: Policy, text: str) -> "LoadedPolicy":
+        """Another policy in place of this one, with the same runbooks."""
+        return replace(self, policy=policy, hash=policy_hash(policy, self.runbooks), text=text)
+
     def doubtful(self) -> Iterator[str]:
         """What is allowed but hardly meant, a sentence each."""
         yield from self.policy.doubtful()
@@ -75,13 +79,7 @@ class _Checked:
 
 def load_policy(path: Path) -> LoadedPolicy:
     """Reads and checks a policy file. Raises :class:`PolicyRefusedError` with all errors."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise _refused(path, "there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise _refused(path, f"cannot be read: {reason}") from None
+    text = _text_of(path)
     checked = _check(text, str(path))
     runbooks, errors = _runbooks(path, checked)
     if checked.errors or errors or checked.policy is None:
@@ -89,6 +87,23 @@ def load_policy(path: Path) -> LoadedPolicy:
     policy = checked.policy
     found = policy_hash(policy, runbooks)
     return LoadedPolicy(policy, found, path.resolve().parent, runbooks, text, path.name)
+
+
+def load_changed(path: Path, now: LoadedPolicy) -> LoadedPolicy:
+    """A changed policy from a file that may stand anywhere: with the runbooks of now, whatever is beside it.
+    Raises :class:`PolicyRefusedError` with all errors."""
+    text = _text_of(path)
+    return now.changed_to(parse_policy(text, str(path)), text)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise _refused(path, "there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise _refused(path, f"cannot be read: {reason}") from None
 
 
 def parse_policy(text: str, name: str = "app.yaml") -> Policy:

@@ -12,6 +12,7 @@ from handlers.conversation import (
     Option,
     text,
 )
+from handlers.policy_rules.outcome import told_where
 from handlers.policy_rules.reading import Read, in_words, read
 from handlers.policy_rules.words import SHORT
 from handlers.refusals import FieldsRefused, NotFound, Stale, Unreadable
@@ -104,7 +105,7 @@ def _begin(turn: Turn, it: Interaction) -> Done:
         else ""
     )
     what = f"Replaying {given.days} days under the policy {new[:SHORT]}.{same}"
-    return Done(note=f"{what} You will be told when it is done.")
+    return Done(note=f"{what} The result comes {told_where(turn, person)}.")
 
 
 def _given(it: Interaction) -> Given:

@@ -13,7 +13,7 @@ from guardrails.retro.tally import Case, Outcome
 from handlers.alerts.message import key_of
 from handlers.alerts.record import found_of
 from handlers.retro.frame import Frame, Gathered
-from storage import retro
+from storage import audit, retro
 
 #: People were told so many days after it began: the rule has missed its beginning.
 TOLD_LATE = timedelta(days=5)
@@ -29,7 +29,7 @@ _OUTCOMES: dict[str, Outcome] = {
 def gather(frame: Frame, found: Gathered) -> None:
     """Adds what alerts did."""
     rows = retro.anomalies_told(frame.turn.connection, frame.since, frame.until)
-    born = retro.born(frame.turn.connection)
+    born = audit.born(frame.turn.connection)
     for row in rows:
         _anomaly(frame, found, row)
         # What began before the bot did could not be told earlier.

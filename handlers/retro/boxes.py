@@ -135,5 +135,6 @@ def _gate(frame: Frame, found: Gathered, row: Any) -> None:
         waited=hours if promote else None,
         answered=hours if row.decided_at is not None else None,
         size=abs(Decimal(int(row.amount_micros)) / MICROS),
+        request=row.id,
     )
     found.add(rule_id("gate", row.gate), row.id, case)

@@ -88,6 +88,7 @@ def _on_rungs(frame: Frame, found: Gathered, row: Any, steps: Sequence[Any]) -> 
             answered=hours if last and row.decided_at is not None else None,
             size=frame.money(row.amount_micros, row.currency),
             share=_share(frame, row),
+            request=row.id,
         )
         found.add(rule_id("rung", rung), f"{row.id} {n}", case)
     _silence(frame, found, row, [s for s in steps if s.action == "overrun.escalated"])

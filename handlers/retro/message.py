@@ -74,7 +74,7 @@ def retro_of(loaded: LoadedPolicy, made: Quarterly) -> Retro:
     quarter = str(made.frame.quarter)
     so_far = " so far" if made.frame.turn.today <= made.frame.quarter.period.last else ""
     title = f"Retrospective {quarter}{so_far}: the rules, by what they did"
-    if not made.fired:
+    if not made.tallies:
         said = "No rule fired, and nobody waited for one."
         if not made.known:
             said = f"Nothing is known of {quarter}: the bot did not run then."
@@ -197,7 +197,7 @@ def _patch_message(quarter: str, count: int) -> Message:
 
 
 def _missed(made: Quarterly) -> list[str]:
-    return [f"{t.rule.name}: {one}" for t, _ in made.fired for one in t.missed]
+    return [f"{t.rule.name}: {one}" for t in made.tallies for one in t.missed]
 
 
 def _kept(made: Quarterly) -> list[str]:

@@ -233,10 +233,22 @@ def test_no_day_of_a_scope_is_counted_twice(
 )
 def test_friction_is_the_sum_of_all_waits(asked: list[Decimal], stood: list[Decimal]) -> None:
     def of(kind: Kind, waits: list[Decimal]) -> Tally:
-        return Tally(Rule(kind, (), "x", "x"), tuple(Case("open", waited=w) for w in waits))
+        cases = (Case("open", waited=w, request=str(n)) for n, w in enumerate(waits))
+        return Tally(Rule(kind, (), "x", "x"), tuple(cases))
 
     found = friction_of([of("rung", asked), of("redline", stood), of("gate", [])])
     assert found.hours == sum(asked, Decimal(0)) + sum(stood, Decimal(0))
     assert (found.asked, found.stopped) == (len(asked), len(stood))
     assert found.cost(Decimal(80)) == (found.hours * 80).quantize(Decimal("0.01"))
     assert found.cost(None) is None
+
+
+def test_a_request_that_waited_on_two_rungs_is_one_request() -> None:
+    """It counted as two, and half of the requests seemed to wait for less than they did."""
+
+    def rung(name: str, **waits: int) -> Tally:
+        cases = (Case("open", waited=Decimal(w), request=of) for of, w in waits.items())
+        return Tally(Rule("rung", (), name, name), tuple(cases))
+
+    found = friction_of([rung("lead", a=4, b=3, c=1), rung("joint", a=6)])
+    assert (found.asked, found.waited, found.median) == (3, 14, 3)  # 10, 3 and 1

@@ -114,6 +114,36 @@ def test_a_request_that_is_escalated_waits_on_each_rung_for_its_time(there: Past
     assert found["ladder.rungs[joint]"].waits == (2,)
     assert found["ladder.rungs[joint]"].count("right") == 1  # less was granted than was asked for
     assert found["ladder.silence"].count("right") == 1
+    friction = there.turn(lambda t: gather(t, QUARTER)).friction
+    assert (friction.asked, friction.waited, friction.median) == (1, 6, 6)
+
+
+def test_what_stood_under_a_rule_that_has_left_the_policy_is_still_counted(there: Past) -> None:
+    """Its waiting and its saving were in no sum, and what was decided on it seemed never to have happened."""
+    there.begins()
+    there.anomaly("units", at(11, 3), "resolved", signal="gpu-usage")
+    there.overrun("old", at(11, 3, 8), "granted", amount=600, granted=600, hours=5, rung="board")
+    there.overrun("new", at(11, 4, 8), "granted", amount=600, granted=600, hours=2)
+    there.sandbox_row("sweep", at(11, 9))
+    there.case_row("sweep", at(11, 11), line="old", stopped=at(11, 12, 8), resumed=at(11, 13, 8))
+    there.clock.now = AFTER
+    found = there.turn(lambda t: gather(t, QUARTER))
+    assert [t.rule.id for t in found.earlier] == [
+        "detection.signals[gpu-usage]",
+        "ladder.rungs[board]",
+        "redlines.lines[old]",
+    ]
+    friction = found.friction
+    assert (friction.asked, friction.waited, friction.stopped, friction.stood) == (2, 7, 1, 8)
+    assert found.saved == 450 * 7
+    made = there.made()
+    (rules,) = [b for b in made.root.blocks if b.kind == "table"]
+    assert rules.rows[-1] == (
+        "Rules of an earlier policy", "3", "1", "1", "1", "13.0 h", "$3,150"
+    )  # fmt: skip
+    waited = [float(row[5].removesuffix(" h")) for row in rules.rows if row[5] != "–"]
+    assert sum(waited) == friction.hours
+    assert "5 rules fired 5 times" in there.words(made)
 
 
 def test_what_was_pressed_is_what_is_told(there: Past) -> None:
