@@ -168,6 +168,7 @@ def _show(turn: Turn, row: ItemRow, votes: Sequence[Vote], now: Outcome) -> None
 @due(clocks.CLOSE)
 def close(turn: Turn, week: str, inputs: dict[str, Any]) -> None:
     """Counts the votes, asks what was not decided again next week, and says what was decided in the thread."""
+    council.lock_agenda(turn.connection)
     digest = council.digest(turn.connection, week, lock=True)
     if digest is None or digest.closed_at is not None:
         return
@@ -194,6 +195,9 @@ def _again(turn: Turn, row: ItemRow) -> None:
     if row.kind != "topic":
         return  # the numbers ask it again while there is a reason
     week = str(next_week(rules_of(turn.policy), calendar(turn.policy), turn.now))
+    there = council.items(turn.connection, week)
+    if any(r.title.casefold() == row.title.casefold() for r in there):
+        return  # somebody has brought it up again
     council.add_item(
         turn.connection,
         id=item_id(week, row.kind, row.subject),

@@ -1,11 +1,15 @@
 """Decisions of the council: by consent, votes, roles; a kill halts by the authority of who presses; follow-ups."""
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from handlers.conversation import Done, Message, Private, Refused
+from storage import council
 from storage.database import Database
 from storage.tables.council import CouncilFollowUp, CouncilItem, CouncilVote
 from storage.tables.delivery import Outbox
@@ -185,8 +189,6 @@ def test_a_follow_up_is_reminded_and_done_once(hall: Hall) -> None:
 
 
 def test_two_who_press_at_once_are_both_counted(hall: Hall) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     people = [
         ("continue", "finance"),
         ("kill", "lead"),
@@ -238,3 +240,48 @@ def test_the_agenda_of_a_council_that_was_not_held_is_the_next_ones(
     (asked,) = [r for r in hall.rows(CouncilItem) if r.week == "2026-W49"]
     assert asked.title == TOPIC
     assert f"council:2026-W49:item:{asked.id}" in hall.posted()
+    assert hall.act("press", "council.continue", asked.id, who="finance") == Done()
+    clock.now = datetime(2026, 12, 8, 9, tzinfo=UTC)
+    hall.due()
+    hall.post()  # what that council decided is not asked a second time
+    assert not [r for r in hall.rows(CouncilItem) if r.week == "2026-W50"]
+
+
+def test_two_who_add_the_same_words_at_once_add_one_topic(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looked at the agenda before either had added to it, and the topic stood there twice."""
+    hall = Hall(database, council_policy(), clock)
+    looked, both = council.items, threading.Barrier(2)
+
+    def look_together(*given: Any, **more: Any) -> Any:
+        found = looked(*given, **more)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1)  # until the other has looked too, where nothing keeps it from that
+        return found
+
+    monkeypatch.setattr(council, "items", look_together)
+    with ThreadPoolExecutor(2) as pool:
+        typed = (f"add {TOPIC}", f"add {TOPIC.upper()}")
+        said = list(pool.map(lambda t: hall.act("command", "council", text=t, who="lead"), typed))
+    assert sorted(s.kind for s in said) == ["private", "refused"]
+    assert len(hall.rows(CouncilItem)) == 1
+    assert len(hall.audited("council.added")) == 1
+
+
+def test_a_topic_of_a_council_that_was_not_held_is_not_added_again(
+    database: Database, clock: Clock
+) -> None:
+    hall = Hall(database, council_policy(), clock)
+    hall.act("command", "council", text=f"add {TOPIC}", who="product")
+    clock.now = at(26)  # the bot was down
+    again = hall.act("command", "council", text=f"add {TOPIC.lower()}", who="lead")
+    assert refusal(again) == "already-decided: This is on the agenda already."
+
+
+def test_what_was_deferred_and_brought_up_again_is_asked_once(hall: Hall) -> None:
+    hall.say("defer", TOPIC, "finance")
+    hall.clock.now = at(25)
+    hall.act("command", "council", text=f"add {TOPIC}", who="product")
+    close(hall)
+    assert [r.title for r in hall.rows(CouncilItem) if r.week == "2026-W49"] == [TOPIC]
