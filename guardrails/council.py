@@ -1,12 +1,11 @@
-"""The council's rules: which week, when it is posted, what changed most, what votes come to.
+"""The council's rules: which week, when it is posted, what votes come to.
 
 A council is named by the ISO week (ISO 8601) of its day in the policy, also when a holiday moves it into the next.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import permutations
 from typing import Literal, NamedTuple, get_args
 
@@ -130,41 +129,6 @@ def since(rules: Council, calendar: Calendar, week: Week) -> datetime:
         if before is not None and (end is None or before < end):
             return before
     raise LookupError("The policy has had no council in the last year: see council.moved.")
-
-
-# --- what changed most ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Mover:
-    """Spend of one name in a week and in the one before."""
-
-    name: str
-    before: Decimal
-    now: Decimal
-
-    @property
-    def change(self) -> Decimal:
-        return self.now - self.before
-
-
-def movers(
-    before: Mapping[str, Decimal], now: Mapping[str, Decimal], most: int
-) -> tuple[tuple[Mover, ...], Mover]:
-    """The names that changed most, the largest change first, and all others as one: together exactly the whole."""
-    every = [
-        Mover(name, before.get(name, Decimal(0)), now.get(name, Decimal(0)))
-        for name in {*before, *now}
-    ]
-    ordered = sorted(every, key=lambda m: (-abs(m.change), m.name))
-    shown = [m for m in ordered if m.change][:most]
-    rest = [m for m in ordered if m not in shown]
-    others = Mover(
-        "everything else",
-        sum((m.before for m in rest), Decimal(0)),
-        sum((m.now for m in rest), Decimal(0)),
-    )
-    return tuple(shown), others
 
 
 # --- votes --------------------------------------------------------------------------------------------

@@ -3,10 +3,14 @@
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.council import Mover, movers
+from guardrails.contributions import Part as Cut
+from guardrails.contributions import parts_of, shown_to, whole_of
 from guardrails.money import Money
 from guardrails.policy.bills import Dimension
+from guardrails.unit_economics import exactly
 from handlers.alerts.record import found_of
+from handlers.ask.saying import as_shown, by, change_table, exact, moved, name_of
+from handlers.ask.why import rows_of
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import standings
 from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, Table, text
@@ -27,17 +31,6 @@ def signed(frame: Frame, amount: Decimal) -> str:
     return f"{'+' if amount >= 0 else '−'}{money(frame, abs(amount))}"
 
 
-def change(frame: Frame, now: Decimal, before: Decimal) -> str:
-    """``+8 % (+$914)``; without a share where there was nothing before."""
-    if now == before:
-        return "as much as the week before"
-    if before <= 0:
-        return f"{signed(frame, now - before)}, nothing the week before"
-    share = float((now - before) / before)
-    sign = "+" if share >= 0 else "−"
-    return f"{sign}{words.percent(abs(share))} ({signed(frame, now - before)})"
-
-
 def counted(*counts: tuple[int, str]) -> str:
     """``2 waiting, 1 granted``; what there is none of is left out."""
     return ", ".join(f"{count} {what}" for count, what in counts if count)
@@ -48,44 +41,47 @@ def costs(frame: Frame) -> Part | None:
     if frame.period is None or frame.earlier is None:
         return None
     c, policy = frame.turn.connection, frame.turn.policy
-    now = spend.totals(c, policy, frame.period, _BY)
-    before = spend.totals(c, policy, frame.earlier, _BY)
-    total, earlier = sum(now.values(), Decimal(0)), sum(before.values(), Decimal(0))
-    if not total and not earlier:
+    parts = parts_of(
+        spend.totals(c, policy, frame.earlier, _BY), spend.totals(c, policy, frame.period, _BY)
+    )
+    exact_whole = whole_of(parts)
+    if not exact_whole.now and not exact_whole.before:
         return None
-    found, rest = movers(before, now, MOVERS)
-    rows = [_row(frame, m) for m in found]
-    if rest.now or rest.before:
-        rows.append(_row(frame, rest))
-    rows.append(_row(frame, Mover("All", earlier, total)))
+    rows = rows_of(parts)
+    shown, step = as_shown(frame.turn, rows)
+    whole = whole_of(shown)
     period = frame.period
     days = f"{words.day(period.first)} to {words.day(period.last)}"
     short = "" if period.days == 7 else f", {words.days(period.days)} that are whole"
     blocks: list[Block] = [
         Paragraph(text=text(f"{days}{short}, against the same days a week before.")),
-        Table(header=("Experiment", "Spend", "Before", "Change"), rows=tuple(rows), align="lrrr"),
+        change_table(frame.turn, _BY, rows, ("Spend", "Before", "Change")),
     ]
-    whys = [(m, w) for m in found if (w := _why(frame, m))]
+    movers = [p for p in parts if p.change][:MOVERS]
+    whys = [(p, w) for p in movers if (w := _why(frame, p))]
     if whys:
-        lines = tuple(text(Strong(text=_name(m)), f" {w}") for m, w in whys)
+        lines = tuple(text(Strong(text=name_of(p, _BY)), f": {w}") for p, w in whys)
         blocks.append(Items(title="Why", items=lines))
-    said = f" was spent from {days}{short}: {change(frame, total, earlier)}."
-    line: list[str | Span] = [Strong(text=money(frame, total)), said]
-    if found:
-        line.append(f" Most: {_name(found[0])} {signed(frame, found[0].change)}.")
-    loud = abs(total - earlier) * 100 > earlier * frame.rules.quiet_percent
+    said = f" was spent from {days}{short}: {_change(frame, whole, step)}."
+    line: list[str | Span] = [Strong(text=exact(frame.turn, whole.now, step)), said]
+    if shown[0].change:
+        line.append(f" Most: {name_of(shown[0], _BY)} {by(frame.turn, shown[0].change, step)}.")
+    loud = abs(exact_whole.change) * 100 > exact_whole.before * frame.rules.quiet_percent
     return Part("cost", "Cost report", tuple(blocks), text(*line), loud)
 
 
-def _row(frame: Frame, m: Mover) -> tuple[str, str, str, str]:
-    return (_name(m), money(frame, m.now), money(frame, m.before), signed(frame, m.change))
+def _change(frame: Frame, whole: Cut, step: Decimal) -> str:
+    """``+8 % (+$914)``; without a share where there was nothing before. As the table says it."""
+    if not whole.change:
+        return "as much as the week before"
+    amount = by(frame.turn, whole.change, step)
+    if whole.before <= 0:
+        return f"{amount}, nothing the week before"
+    share = moved(whole)
+    return f"{share} ({amount})" if share[0] in "+−" else amount
 
 
-def _name(m: Mover) -> str:
-    return m.name or "not allocated"
-
-
-def _why(frame: Frame, m: Mover) -> str:
+def _why(frame: Frame, m: Cut) -> str:
     """What of the bill changed most, and what people said of an anomaly of it."""
     if frame.period is None or frame.earlier is None:
         return ""
@@ -121,9 +117,12 @@ def shadow(frame: Frame) -> Part | None:
         return None
     total = sum((s.money for s in found), Decimal(0))
     shares = coverage.coverage(c, policy, period.first, period.last)
+    rest = sum((s.money for s in found[SHOWN:]), Decimal(0))
+    step = shown_to(total, policy.workspace.currency)
+    amounts = exactly([*(s.money for s in found[:SHOWN]), rest], total, step)
     rows = tuple(
-        (s.service, s.account, money(frame, s.money), s.likely_owner or "not known")
-        for s in found[:SHOWN]
+        (s.service, s.account, exact(frame.turn, amount, step), s.likely_owner or "not known")
+        for s, amount in zip(found[:SHOWN], amounts, strict=False)
     )
     blocks: list[Block] = [
         Paragraph(
@@ -137,9 +136,9 @@ def shadow(frame: Frame) -> Part | None:
         Table(header=("Service", "Account", "Spend", "Likely owner"), rows=rows, align="llrl"),
     ]
     if len(found) > SHOWN:
-        rest = sum((s.money for s in found[SHOWN:]), Decimal(0))
-        blocks.append(Small(text=text(f"and {len(found) - SHOWN} more: {money(frame, rest)}")))
-    line = text(f"{money(frame, total)} of AI spend is unclaimed.")
+        more = exact(frame.turn, amounts[-1], step)
+        blocks.append(Small(text=text(f"and {len(found) - SHOWN} more: {more}")))
+    line = text(f"{exact(frame.turn, sum(amounts, Decimal(0)), step)} of AI spend is unclaimed.")
     return Part("shadow", "Shadow spend and coverage", tuple(blocks), line, loud=False)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from handlers.sandboxes import control
 from storage.database import Database
 from storage.tables.sandboxes import GateCase, RedlineCase
+from storage.tables.spend import CostRollup
 from tests.conftest import Clock
 from tests.handlers.councils import Hall, at, council_policy
 
@@ -127,14 +128,43 @@ def test_one_thing_is_asked_once_however_many_reasons_there_are(hall: Hall) -> N
 
 
 def test_the_rows_of_the_cost_report_add_up_to_the_bill(hall: Hall) -> None:
+    """Each amount was rounded by itself: rows of $100.49 came to a dollar less than the total below them."""
     for n in range(12):
-        hall.bill(3 + n, date(2026, 11, 9), date(2026, 11, 15), experiment=f"x{n:02}")
-        hall.bill(40 - 2 * n, date(2026, 11, 16), date(2026, 11, 24), experiment=f"x{n:02}")
-    (part,) = [m for name, m in hall.digest().parts if name == "cost"]
+        week = {"experiment": f"x{n:02}"}
+        hall.bill(3.07 + n, date(2026, 11, 9), date(2026, 11, 15), **week)
+        hall.bill(40.07 - 2 * n, date(2026, 11, 16), date(2026, 11, 24), **week)
+    digest = hall.digest()
+    (part,) = [m for name, m in digest.parts if name == "cost"]
     (table,) = [b for b in part.blocks if b.kind == "table"]
     *rows, whole = [[_number(cell) for cell in row[1:]] for row in table.rows]
     assert [sum(column) for column in zip(*rows, strict=True)] == whole
-    assert len(rows) == 6  # five movers and everything else
+    assert all(now - before == change for now, before, change in [*rows, whole])
+    assert [row[0] for row in table.rows][-2:] == ["8 smaller ones", "All"]
+    # 7 days of 12 × 40.07 − 2 × 66, and 5 of the sandbox at 10 and the rest at 1; before 7 of 12 × 3.07 + 66
+    assert whole == [Decimal(2497), Decimal(720), Decimal(1777)]
+    line = "".join(getattr(s, "text", "") for s in digest.root.blocks[1].items[0])
+    assert line.startswith("$2,497 was spent from Mon 16 Nov to Sun 22 Nov: +247 % (+$1,777).")
+
+
+def test_the_rows_of_shadow_spend_add_up_to_what_is_unclaimed(hall: Hall) -> None:
+    for n in range(10):
+        nobody = {"experiment": "", "team": "", "allocated_by": "none", "account": f"a{n}"}
+        with hall.database.write() as connection:
+            day = date(2026, 11, 18)
+            row = CostRollup(bill="main", period=date(2026, 11, 1), day=day, currency="USD",
+                             cost_micros=33_490_000 - n, service="Gateway", is_ai=True, **nobody)  # fmt: skip
+            connection.execute(
+                insert(CostRollup.__table__).values(**row.model_dump(exclude={"id"}))
+            )  # type: ignore[attr-defined]
+    digest = hall.digest()
+    (part,) = [m for name, m in digest.parts if name == "shadow"]
+    (table,) = [b for b in part.blocks if b.kind == "table"]
+    rows = [_number(row[2]) for row in table.rows]
+    assert len(rows) == 8
+    assert sum(rows) == Decimal(268)  # 8 of $33.49 are $267.92, where 8 of $33 were $264
+    said = hall.words(digest)
+    assert "and 2 more: $67" in said
+    assert "$335 of AI spend is unclaimed." in said
 
 
 def _number(cell: str) -> Decimal:
