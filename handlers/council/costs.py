@@ -13,9 +13,10 @@ from handlers.ask.saying import as_shown, by, change_table, exact, moved, name_o
 from handlers.ask.why import rows_of
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import standings
-from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, Table, text
+from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, Table, Text, text
 from handlers.council.frame import Frame, Part
 from storage import council_week, coverage, spend
+from storage.anomalies import AnomalyRow
 
 MOVERS, SHOWN = 5, 8
 _BY: Dimension = "experiment"
@@ -34,6 +35,14 @@ def signed(frame: Frame, amount: Decimal) -> str:
 def counted(*counts: tuple[int, str]) -> str:
     """``2 waiting, 1 granted``; what there is none of is left out."""
     return ", ".join(f"{count} {what}" for count, what in counts if count)
+
+
+def items(title: str, lines: list[Text]) -> Block:
+    """A list that says how many it leaves out."""
+    shown = lines[:SHOWN]
+    if len(lines) > SHOWN:
+        shown.append(text(f"and {len(lines) - SHOWN} more"))
+    return Items(title=title, items=tuple(shown))
 
 
 def costs(frame: Frame) -> Part | None:
@@ -100,9 +109,10 @@ def _why(frame: Frame, m: Cut) -> str:
         what = " ".join(dict.fromkeys(w for w in (service, sku) if w))
         if what:
             said.append(f"{what} {signed(frame, most)}")
+    alike = (f"{_BY}:{m.name}", "spend", "up" if m.change > 0 else "down")
     for row in council_week.anomalies_opened(c, frame.since, frame.until):
-        if row.scope == f"{_BY}:{m.name}" and row.signal == "spend":
-            said.append(f"an anomaly: {row.cause or row.reason or row.state}")
+        if row.channels and (row.scope, row.signal, row.direction) == alike:
+            said.append(f"an anomaly, {_stands(row)}")
             break
     return "; ".join(said)
 
@@ -181,42 +191,73 @@ def _budgets(count: int) -> str:
 
 
 def anomalies(frame: Frame) -> Part | None:
-    """What was found, what was closed with its cause, what is open; None when there is nothing."""
+    """What was told, what was closed with its cause, what is open; None when there is nothing.
+
+    What was over before it was found was only recorded: nobody was told, so nobody is asked about it.
+    """
     c, policy = frame.turn.connection, frame.turn.policy
     opened = council_week.anomalies_opened(c, frame.since, frame.until)
+    told = [r for r in opened if r.channels]
+    over = [r for r in told if r.state in _GOES_ON and r.ended_on is not None]
     closed = council_week.anomalies_closed(c, frame.since, frame.until)
     still = council_week.anomalies_open(c, frame.until)
     if not (opened or closed or still):
         return None
     blocks: list[Block] = []
-    if still:
-        lines = [
-            text(Strong(text=r.severity.capitalize()), f" {words.headline(found_of(r))}")
-            for r in still[:SHOWN]
-        ]
-        if len(still) > SHOWN:
-            lines.append(text(f"and {len(still) - SHOWN} more"))
-        blocks.append(Items(title="Open", items=tuple(lines)))
+    for title, rows in (("Open", still), ("Over, and nobody has said why", over)):
+        if rows:
+            lines = [
+                text(Strong(text=f"{r.severity.capitalize()}:"), f" {words.headline(found_of(r))}")
+                for r in rows
+            ]
+            blocks.append(items(title, lines))
     if closed:
         zone = policy.workspace.zone
         lines = [
             text(
                 Strong(text=words.what(found_of(r))),
                 f" {_SAID[r.state]} by {r.decided_by.partition(' <')[0] or 'nobody'}, "
-                f"{words.day(r.decided_at.astimezone(zone).date())}: "
-                f"{r.cause or r.reason or 'no cause was said'}",
+                f"{words.day(r.decided_at.astimezone(zone).date())}{_because(r)}",
             )
-            for r in closed[:SHOWN]
+            for r in closed
         ]
-        if len(closed) > SHOWN:
-            lines.append(text(f"and {len(closed) - SHOWN} more"))
-        blocks.append(Items(title="Closed", items=tuple(lines)))
-    counts = counted((len(opened), "found"), (len(closed), "closed"), (len(still), "open"))
-    return Part("anomalies", f"Anomalies: {counts}", tuple(blocks), text(f"Anomalies: {counts}."))
+        blocks.append(items("Closed", lines))
+    recorded = len(opened) - len(told)
+    if recorded:
+        many = "1 more was" if recorded == 1 else f"{recorded} more were"
+        said = f"{many} found in earlier days of the bill and had ended by then; nobody was told."
+        blocks.append(Small(text=text(said)))
+    counts = counted(
+        (len(told), "told"),
+        (len(closed), "closed"),
+        (len(over), "over without a cause"),
+        (len(still), "open"),
+        (recorded, "only recorded"),
+    )
+    loud = bool(told or closed or still)
+    line = text(f"Anomalies: {counts}.")
+    return Part("anomalies", f"Anomalies: {counts}", tuple(blocks), line, loud)
 
 
+_GOES_ON = ("open", "investigating")
 _SAID = {
+    "open": "not decided yet",
+    "investigating": "being looked into",
+    "snoozed": "snoozed",
     "resolved": "resolved",
     "expected": "called expected",
     "false-alarm": "called a false alarm",
 }
+
+
+def _stands(row: AnomalyRow) -> str:
+    """What was said of an anomaly, in words: ``resolved: Runaway job or loop``."""
+    if row.state in _GOES_ON and row.ended_on is not None:
+        return "over, and nobody has said why"
+    return f"{_SAID[row.state]}{_because(row)}"
+
+
+def _because(row: AnomalyRow) -> str:
+    """``: Runaway job or loop``; empty where none was said."""
+    why = row.cause or row.reason
+    return f": {why}" if why else ""

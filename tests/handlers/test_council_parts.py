@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from handlers.alerts.publish import publish
 from handlers.sandboxes import control
 from storage.database import Database
+from storage.tables.alerts import Anomaly
 from storage.tables.sandboxes import GateCase, RedlineCase
 from storage.tables.spend import CostRollup
 from tests.conftest import Clock
+from tests.handlers.alerting import finding
 from tests.handlers.councils import Hall, at, council_policy
 
 
@@ -169,3 +172,58 @@ def test_the_rows_of_shadow_spend_add_up_to_what_is_unclaimed(hall: Hall) -> Non
 
 def _number(cell: str) -> Decimal:
     return Decimal(cell.replace("$", "").replace(",", "").replace("−", "-").replace("+", ""))
+
+
+def test_what_nobody_was_told_of_is_recorded_not_open(hall: Hall) -> None:
+    """A new installation read three months of bills and said “23 found, 7 open” of what was long over."""
+    over = {"ongoing": False, "impact": Decimal(400)}
+    found = [
+        finding("ranker", last=date(2026, 11, 22), impact=Decimal(900)),
+        finding("vectors", last=date(2026, 11, 21), **over),
+        *(finding(f"old{n}", last=date(2026, 9, 1 + n), **over) for n in range(3)),
+    ]
+    hall.clock.now = at(23)
+    hall.turn(lambda t: publish(t, found))
+    hall.clock.now = at(24)
+    said = hall.words(hall.digest())
+    assert "Anomalies: 2 told, 1 over without a cause, 1 open, 3 only recorded." in said
+    assert "Open:\n· Critical: Spend of experiment ranker" in said
+    assert "Over, and nobody has said why:\n· Critical: Spend of experiment vectors" in said
+    assert (
+        "3 more were found in earlier days of the bill and had ended by then; nobody was told."
+        in said
+    )
+    assert "old1" not in said
+
+
+def test_what_was_only_recorded_leaves_a_week_quiet(database: Database, clock: Clock) -> None:
+    hall = Hall(database, council_policy(), clock)
+    hall.bill(90)
+    hall.turn(lambda t: publish(t, [finding("old", last=date(2026, 9, 1), ongoing=False)]))
+    clock.now = at(24)
+    assert hall.digest().parts == ()
+
+
+@pytest.mark.parametrize(
+    ("press", "wanted"),
+    [
+        ("", "an anomaly, not decided yet"),
+        ("investigate", "an anomaly, being looked into"),
+        ("false-alarm", "an anomaly, called a false alarm"),
+    ],
+)
+def test_the_cost_report_says_what_was_said_of_an_anomaly(
+    hall: Hall, press: str, wanted: str
+) -> None:
+    hall.bill(5, date(2026, 11, 9), date(2026, 11, 15), experiment="ranker")
+    hall.bill(90, date(2026, 11, 16), date(2026, 11, 24), experiment="ranker")
+    hall.clock.now = at(23)
+    hall.turn(lambda t: publish(t, [finding("ranker"), finding("old", ongoing=False)]))
+    if press:
+        (row,) = [r for r in hall.rows(Anomaly) if r.scope == "experiment:ranker"]
+        answer = hall.act("press", f"anomaly.{press}", row.id, who="lead", version=row.version)
+        assert answer.kind == "done", answer
+    hall.clock.now = at(24)
+    said = hall.words(hall.digest())
+    assert wanted in said
+    assert "false-alarm" not in said
