@@ -3,6 +3,7 @@
 A council is named by the ISO week (ISO 8601) of its day in the policy, also when a holiday moves it into the next.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,8 @@ from guardrails.policy.people import Role
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 #: A digest that could not be posted in time is posted until then.
 LATE = timedelta(days=2)
+#: A week that somebody names is of these years: days far from today's cannot be counted with.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 #: So many weeks without a council are looked over.
 FARTHEST = 60
 
@@ -41,14 +44,17 @@ class Week(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Week":
         """Reads ``2026-W48``. Raises ValueError with a sentence."""
-        year, _, number = text.strip().upper().partition("-W")
+        read = re.fullmatch(r"(\d{4})-W(\d{2})", text.strip(), re.ASCII | re.IGNORECASE)
         try:
-            if len(year) != 4 or len(number) != 2:
+            if read is None:
                 raise ValueError
-            date.fromisocalendar(int(year), int(number), 1)
+            found = cls(int(read[1]), int(read[2]))
+            _ = found.monday
         except ValueError:
             raise ValueError(f"“{text}” is not a week; write it as 2026-W48.") from None
-        return cls(int(year), int(number))
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise ValueError(f"“{text}” is not a week of the years {FIRST_YEAR} to {LAST_YEAR}.")
+        return found
 
     @property
     def monday(self) -> date:

@@ -1,12 +1,16 @@
 """The money in a digest: cost report with its movers, shadow spend and coverage, budgets and their runway."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.budgets import Standing
 from guardrails.contributions import Part as Cut
 from guardrails.contributions import parts_of, shown_to, whole_of
+from guardrails.lists import every
 from guardrails.money import Money
 from guardrails.policy.bills import Dimension
+from guardrails.policy.budgets import Term
 from guardrails.unit_economics import exactly
 from handlers.alerts.record import found_of
 from handlers.ask.saying import as_shown, by, change_table, exact, moved, name_of
@@ -174,12 +178,25 @@ def forecast(frame: Frame) -> Part | None:
         for s in found[:SHOWN]
     )
     header = ("Budget", "Spent", "Limit", "Forecast", "Lasts until")
-    blocks: list[Block] = [Table(header=header, rows=rows, align="lrrrl")]
+    blocks: list[Block] = [
+        Paragraph(text=text(_periods(found))),
+        Table(header=header, rows=rows, align="lrrrl"),
+    ]
     if len(found) > SHOWN:
         blocks.append(Small(text=text(f"and {len(found) - SHOWN} more, which have more room")))
     over = [s for s in found if s.is_over]
     line = text(f"{_budgets(len(over))} by the forecast.") if over else ()
     return Part("forecast", "Forecast against budgets", tuple(blocks), line, bool(over))
+
+
+def _periods(found: Sequence[Standing]) -> str:
+    """Which periods the budgets are of: ``For December 2026 and Q4 2026.``"""
+    ordered = sorted(found, key=lambda s: (s.span.last, s.span.first))
+    terms = [s for s in ordered if isinstance(s.budget.period, Term)]
+    named = every(list(dict.fromkeys(budget_words.period(s) for s in ordered if s not in terms)))
+    if not named:
+        return "Each for the whole of its term."
+    return f"For {named}{'; what has a term of its own, for the whole of it' if terms else ''}."
 
 
 def _budgets(count: int) -> str:

@@ -27,6 +27,7 @@ from handlers.conversation import (
 )
 from handlers.council import costs, happened
 from handlers.council.agenda import Item, about, agenda
+from handlers.council.ended import ended
 from handlers.council.frame import Frame, Part, closes_at, key_of, rules_of
 from handlers.council.happened import WORDS
 from handlers.council.voices import votes_of
@@ -66,19 +67,21 @@ def digest_of(frame: Frame) -> Digest:
     cost, sandboxes = costs.costs(frame), happened.sandboxes(frame)
     overruns, anomalies = happened.overruns(frame), costs.anomalies(frame)
     gates, shadow = happened.gates(frame), costs.shadow(frame)
-    forecast, last = costs.forecast(frame), happened.last_time(frame)
+    closed, forecast = ended(frame), costs.forecast(frame)
+    last = happened.last_time(frame)
     asked = agenda(frame)
     title = f"Experiment council {frame.week}, {words.day(frame.turn.today)}"
     spent = cost.line if cost is not None else text(_no_bill(frame))
-    order = (last, cost, sandboxes, overruns, anomalies, gates, shadow, forecast)
+    order = (last, cost, sandboxes, overruns, anomalies, gates, shadow, closed, forecast)
     if not asked and not any(p.loud for p in order if p is not None):
-        lines = [spent, text(frame.rules.quiet)] + ([last.line] if last is not None else [])
+        lines = [spent, text(frame.rules.quiet)]
+        lines += [p.line for p in (closed, last) if p is not None]
         return Digest(str(frame.week), _root(title, lines, "neutral"), (), ())
     lines = [
         spent,
         _joined(sandboxes, gates),
         _joined(overruns, anomalies),
-        _joined(shadow, forecast),
+        _joined(shadow, closed, forecast),
         _asked(frame, asked, last),
     ]
     parts = [(p.name, part_message(p)) for p in order if p is not None]

@@ -1,12 +1,14 @@
 """The parts of a digest that a busy week does not have: redlines, gates, sandboxes that ended; nothing is lost."""
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
+from guardrails.council import Week
 from handlers.alerts.publish import publish
 from handlers.sandboxes import control
 from storage.database import Database
@@ -16,6 +18,7 @@ from storage.tables.spend import CostRollup
 from tests.conftest import Clock
 from tests.handlers.alerting import finding
 from tests.handlers.councils import Hall, at, council_policy
+from tests.handlers.sandboxing import refused
 
 
 @pytest.fixture
@@ -227,3 +230,61 @@ def test_the_cost_report_says_what_was_said_of_an_anomaly(
     said = hall.words(hall.digest())
     assert wanted in said
     assert "false-alarm" not in said
+
+
+def first_of_december(database: Database, clock: Clock, a_day: float, last: date) -> Hall:
+    """A council on 1 December, and a bill of so much a day up to that day."""
+    hall = Hall(database, council_policy(), clock)
+    clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    hall.bill(a_day, last=last)
+    return hall
+
+
+def test_a_week_with_a_months_end_says_how_the_month_ended(
+    database: Database, clock: Clock
+) -> None:
+    """The digest of 1 December spoke of December's budgets alone, and did not say that it did."""
+    hall = first_of_december(database, clock, 110, date(2026, 12, 1))
+    said = hall.words(hall.digest(Week(2026, 49)))
+    assert "November 2026 ended with its budget over the limit." in said
+    assert "How November 2026 ended" in said
+    assert re.search(r"ranker +November 2026 +\$3,300 \(110 %\) +\$3,000 +\$300 over", said)
+    assert "For December 2026.\nBudget" in said
+
+
+def test_days_of_the_closed_month_that_are_not_complete_are_forecast(
+    database: Database, clock: Clock
+) -> None:
+    hall = first_of_december(database, clock, 90, date(2026, 11, 28))
+    said = hall.words(hall.digest(Week(2026, 49)))
+    # 27 complete days of $90, and three that are expected to be like them
+    assert "November 2026 ended inside every budget by the forecast." in said
+    assert hall.digest(Week(2026, 49)).parts == ()  # a quiet week says it in one line
+    loud = first_of_december(database, clock, 110, date(2026, 11, 28))
+    said = loud.words(loud.digest(Week(2026, 49)))
+    assert "The days after Fri 27 Nov are not complete: they are forecast." in said
+    assert re.search(r"ranker +November 2026 +\$3,300 \(110 %\) +\$3,000 +\$300 over", said)
+
+
+def test_a_week_without_a_months_end_does_not_speak_of_one(hall: Hall) -> None:
+    assert " ended " not in hall.words(hall.digest()).replace("it ended on", "")
+
+
+@pytest.mark.parametrize(
+    "week", ["9999-W52", "0001-W01", "2026-W60", "2026-W 5", "soon", "2²26-W01"]
+)
+def test_a_week_that_cannot_be_meant_is_refused_in_a_sentence(hall: Hall, week: str) -> None:
+    answer = hall.act("command", "council", text=f"digest {week}", who="finance")
+    assert refused(answer).startswith(f"unreadable: “{week}” is not a week")
+    assert refused(answer).count(".") == 1
+
+
+@pytest.mark.parametrize("week", ["2026-W50", "2027-W01", "2199-W52"])
+def test_a_week_after_the_next_council_has_no_digest_yet(hall: Hall, week: str) -> None:
+    answer = hall.act("command", "council", text=f"digest {week}", who="finance")
+    assert refused(answer) == f"not-found: {week} is too far ahead: the next council is 2026-W49."
+
+
+@pytest.mark.parametrize("week", ["2000-W01", "2026-W49"])
+def test_weeks_at_the_ends_of_what_may_be_asked_for(hall: Hall, week: str) -> None:
+    assert hall.act("command", "council", text=f"digest {week}", who="finance").kind == "private"
