@@ -148,6 +148,7 @@ class Vote:
     name: str
     roles: frozenset[Role]
     said: Said
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -92,10 +92,11 @@ def vote(
     name: str,
     roles: Iterable[str],
     said: str,
+    why: str,
     at: datetime,
 ) -> None:
     """Records what somebody says; who spoke before keeps their place and says this now."""
-    values = {"name": name, "roles": sorted(roles), "said": said, "at": at}
+    values = {"name": name, "roles": sorted(roles), "said": said, "why": why, "at": at}
     connection.execute(
         insert_into(connection, _votes)
         .values(item_id=item_id, person=person, **values)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from guardrails.policy.council import Council
 from handlers.conversation import Done, Message, Private, Refused
+from handlers.council.asking import asked
 from storage import council
 from storage.database import Database
 from storage.tables.council import CouncilFollowUp, CouncilItem, CouncilVote
@@ -53,7 +55,7 @@ def test_by_consent_the_first_decision_stands_and_closes(hall: Hall) -> None:
         ["Finance partner"],
     )
     assert "It continues by Finance partner" in hall.item_words(TOPIC)
-    assert "[Object]" in hall.item_words(TOPIC)
+    assert "[Object…]" in hall.item_words(TOPIC)
     assert "already-decided" in refusal(hall.say("continue", TOPIC, "finance"))
     said = close(hall)
     assert f"· {TOPIC} continues by Finance partner. Nobody objected. Product owner, until" in said
@@ -97,7 +99,12 @@ def test_a_kill_halts_the_sandbox_when_who_presses_may(hall: Hall) -> None:
 
 def test_who_has_no_voice_and_what_is_not_known(hall: Hall) -> None:
     answer = refusal(hall.say("continue", TOPIC, "operator"))
-    assert answer.startswith("not-allowed: In the council the roles lead or product")
+    assert answer.endswith(
+        "roles lead, product owner, finance partner, executive and FinOps decide. Ask one of them."
+    )
+    for choice in ("kill", "object"):  # told before a form is filled in
+        pressed = hall.act("press", f"council.{choice}", hall.item(TOPIC).id, who="operator")
+        assert refusal(pressed) == answer
     gone = hall.act("press", "council.kill", "nothing", who="lead")
     assert refusal(gone).startswith("not-found")
     assert hall.rows(CouncilVote) == []
@@ -285,3 +292,55 @@ def test_what_was_deferred_and_brought_up_again_is_asked_once(hall: Hall) -> Non
     hall.act("command", "council", text=f"add {TOPIC}", who="product")
     close(hall)
     assert [r.title for r in hall.rows(CouncilItem) if r.week == "2026-W49"] == [TOPIC]
+
+
+def test_a_reason_stands_on_the_card_in_the_minutes_and_in_the_audit(hall: Hall) -> None:
+    form = hall.act("press", "council.kill", hall.item(TOPIC).id, who="finance").form
+    assert (form.action, [f.name for f in form.fields]) == ("council.kill", ["why"])
+    assert not form.fields[0].required
+    said = "".join(s.text for s in form.intro)
+    assert said == f"Stop “{TOPIC}” for good? Its owner is asked to end it."
+    hall.say("kill", TOPIC, "finance", why="  It costs more\nthan it brings. ")
+    assert "Finance partner: kill, because: It costs more than it brings." in hall.item_words(TOPIC)
+    (entry,) = hall.audited("council.kill")
+    assert entry.reason == "It costs more than it brings."
+    hall.say("defer", "try-lora", "lead")
+    minutes = close(hall)
+    assert "Finance partner: “It costs more than it brings.”" in minutes
+    assert "try-lora was deferred by ML lead, search. Nobody objected.\n" in f"{minutes}\n"
+
+
+def test_the_same_word_again_may_say_why(hall: Hall) -> None:
+    hall.say("kill", TOPIC, "finance")
+    assert hall.say("kill", TOPIC, "finance", why="It is too dear.") == Done()
+    assert "already-decided" in refusal(hall.say("kill", TOPIC, "finance", why="It is too dear."))
+    assert "already-decided" in refusal(hall.say("kill", TOPIC, "finance"))
+    (vote,) = hall.rows(CouncilVote)
+    assert vote.why == "It is too dear."
+
+
+@pytest.mark.parametrize(
+    ("rules", "follows"),
+    [
+        ({}, "Once that stands it is halted, if you may halt it; its data stays."),
+        ({"decide_by": "votes"}, "Nothing is halted before the votes are counted."),
+    ],
+)
+def test_a_kill_says_what_follows(
+    database: Database, clock: Clock, rules: dict[str, str], follows: str
+) -> None:
+    hall = hall_with(database, clock, **rules)
+    form = hall.act("press", "council.kill", hall.item("try-lora").id, who="lead").form
+    said = "".join(s.text for s in form.intro)
+    assert said == f"Stop try-lora for good? {follows} " + (
+        "Then its owner is asked to close it." if rules else "Its owner is asked to close it."
+    )
+
+
+@pytest.mark.parametrize("choice", ["scale", "kill", "defer", "object"])
+@pytest.mark.parametrize("kind", ["sandbox", "budget", "topic"])
+def test_every_question_is_one_and_says_what_follows(choice: Any, kind: str) -> None:
+    question, follows = asked(Council(channel="x"), kind, "recs-v2", choice)
+    assert question.endswith("?")
+    assert "recs-v2" in question
+    assert follows.endswith(".")
