@@ -21,7 +21,7 @@ from handlers.conversation import (
     said,
     text,
 )
-from handlers.council.agenda import about, agenda, item_id
+from handlers.council.agenda import about, agenda, item_id, item_of, left_over
 from handlers.council.frame import Frame, closes_at, frame_of, key_of, rules_of, set_up
 from handlers.council.message import digest_of
 from handlers.overruns.placing import calendar
@@ -130,8 +130,9 @@ def put_on_agenda(
     """Puts a topic on the next council's agenda and says so. ``about`` is the address of the message that it comes
     from: a message is on a week's agenda once. Raises AlreadyDecided, NotFound."""
     frame = next_frame(turn)
-    there = council.items(turn.connection, str(frame.week))
-    if any(r.title.casefold() == topic.casefold() for r in there):
+    council.lock_agenda(turn.connection)  # two who add the same words differ in everything else
+    there = [item_of(r) for r in council.items(turn.connection, str(frame.week))]
+    if any(i.title.casefold() == topic.casefold() for i in (*there, *left_over(frame))):
         raise AlreadyDecided("This is on the agenda already.")
     me = it.actor.person.strip().lower()
     subject = about or secrets.token_urlsafe(9)

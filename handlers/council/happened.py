@@ -8,8 +8,8 @@ from guardrails.alerts import words
 from guardrails.business_time import hours_between
 from guardrails.money import MICROS
 from handlers.alerts.message import mention_of
-from handlers.conversation import Block, Items, Strong, Text, text
-from handlers.council.costs import counted, money
+from handlers.conversation import Block, Strong, Text, text
+from handlers.council.costs import counted, items, money
 from handlers.council.frame import Frame, Part
 from handlers.gates.message import OUTCOMES
 from handlers.overruns.message import called, money_of, outcome
@@ -17,16 +17,6 @@ from handlers.sandboxes import money as sandbox_money
 from handlers.sandboxes.message import outcome_line
 from storage import council, council_week
 from storage.budgets import NoRate
-
-MOST = 8  # of a list; the rest is counted
-
-
-def items(title: str, lines: list[Text]) -> Block:
-    """A list that says how many it leaves out."""
-    shown = lines[:MOST]
-    if len(lines) > MOST:
-        shown.append(text(f"and {len(lines) - MOST} more"))
-    return Items(title=title, items=tuple(shown))
 
 
 def day_of(frame: Frame, at: datetime) -> str:
