@@ -2,15 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.burn import Spent, burn
 from guardrails.periods import Period
-from handlers.budgets.standing import HISTORY, standings
-from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, Table, text
+from handlers.budgets.standing import standings
+from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, text
+from handlers.dashboards.accruals import accrued
 from handlers.dashboards.charts import spend_band, spend_multiples, spend_waterfall
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.engineers import runway_table
@@ -64,7 +63,7 @@ def finance(turn: Turn, _actor: Actor, revenue: str = "revenue") -> Message:
         ),
         *_what_changed(turn, days),
         *price_tables(turn, days, "segment"),
-        *_accruals(turn, days),
+        *accrued(turn, days),
         *_budgets(turn),
     ]
     return Message(summary=title, blocks=tuple(blocks))
@@ -171,61 +170,6 @@ def _left_out(units: tuple[str, ...]) -> list[Block]:
 
 def _total(turn: Turn, period: Period) -> Decimal:
     return spend.sums_by(turn.connection, turn.policy, period).get((), Decimal(0))
-
-
-@dataclass(frozen=True)
-class Accrual:
-    """A day that is not complete: what it is expected to cost, and what of that is billed already."""
-
-    day: date
-    expected: Decimal
-    billed: Decimal
-
-    @property
-    def missing(self) -> Decimal:
-        """What is still to come; nothing when more is billed than was expected."""
-        return max(self.expected - self.billed, Decimal(0))
-
-
-def accruals(turn: Turn, days: Days) -> list[Accrual]:
-    """Each day after the last complete one, to yesterday: the forecast from the complete days against the bill."""
-    if days.whole is None or not days.growing:
-        return []
-    first = days.whole.last - HISTORY
-    spent = spend.sums_by(turn.connection, turn.policy, Period(first, days.all.last), "day")
-    known = tuple(spent.get((first + n * _DAY,), Decimal(0)) for n in range(HISTORY.days + 1))
-    ahead = burn(Spent(first, known), days.growing[0], days.growing[-1], None, turn.today)
-    found, before = [], Decimal(0)
-    for day, so_far, _, _ in ahead.by_day:
-        found.append(Accrual(day, so_far - before, spent.get((day,), Decimal(0))))
-        before = so_far
-    return found
-
-
-def _accruals(turn: Turn, days: Days) -> list[Block]:
-    found = accruals(turn, days)
-    if not found:
-        return []
-    currency = turn.policy.workspace.currency
-    rows = [
-        (
-            words.day(a.day),
-            money(a.expected, currency),
-            money(a.billed, currency),
-            money(a.missing, currency),
-        )
-        for a in found
-    ]
-    missing = sum((a.missing for a in found), Decimal(0))
-    title = f"To accrue: {money(missing, currency)} that is not billed yet"
-    if not missing:
-        title = "To accrue: nothing, as much is billed as was expected"
-    header = ("Day", "Expected", "Billed so far", "To accrue")
-    return [
-        Heading(text=title),
-        Table(header=header, rows=tuple(rows), align="lrrr"),
-        made_of("/spend yesterday", note="expected from the complete days before"),
-    ]
 
 
 def _budgets(turn: Turn) -> list[Block]:
