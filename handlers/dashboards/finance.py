@@ -178,6 +178,6 @@ def _budgets(turn: Turn) -> list[Block]:
         return []
     return [
         Heading(text="Runway of budgets"),
-        runway_table(turn, found),
+        *runway_table(turn, found),
         made_of("/spend budgets"),
     ]
