@@ -100,11 +100,12 @@ def _of_one(
         )  # else it does not charge daily, and silence says nothing
     if through >= yesterday:
         return [], None
-    known = tuple(spent.get(first + n * _DAY, _ZERO) for n in range((through - first).days + 1))
-    ahead = burn(Spent(first, known), through + _DAY, yesterday, None, today, interval=False)
+    every = (spent.get(first + n * _DAY, _ZERO) for n in range((yesterday - first).days + 1))
+    known = Spent(first, tuple(every)).complete_to(through)
+    ahead = burn(known, through + _DAY, yesterday, None, today, interval=False)
     expected, before = {}, _ZERO
     for day, so_far, _, _ in ahead.by_day:
-        expected[day] = max(so_far - before, spent.get(day, _ZERO))
+        expected[day] = so_far - before
         before = so_far
     open_ = [
         Accrual(
