@@ -87,7 +87,9 @@ class MetricsDoor:
     def _admit(self, request: web.Request) -> None:
         """Whether the sender may push, before anything of the body is read. Raises _Refused."""
         if request.method != "POST":
-            raise _Refused(405, "Points are sent with POST; there is nothing to read.", Allow="POST")
+            raise _Refused(
+                405, "Points are sent with POST; there is nothing to read.", Allow="POST"
+            )
         if self._token is None:
             raise _Refused(
                 503, "Metrics are not taken here: the operator has not set SANDRAIL_METRICS_TOKEN."

@@ -184,8 +184,11 @@ def forecast(frame: Frame) -> Part | None:
     ]
     if len(found) > SHOWN:
         blocks.append(Small(text=text(f"and {len(found) - SHOWN} more, which have more room")))
+    blocks += budget_words.notes(turn, found[:SHOWN])
     over = [s for s in found if s.is_over]
-    line = text(f"{_budgets(len(over))} by the forecast.") if over else ()
+    already = sum(s.burn.billed > s.limit for s in over)
+    more = f"; {already} {'is' if already == 1 else 'are'} already over" if already else ""
+    line = text(f"{_budgets(len(over))} by the forecast{more}.") if over else ()
     return Part("forecast", "Forecast against budgets", tuple(blocks), line, bool(over))
 
 

@@ -30,7 +30,7 @@ def course(
     for n in range(1, days + 1):
         spent = Decimal(a_day * (n - 1))
         ahead = spent if forecast is None else max(spent, Decimal(forecast))
-        burn = Burn(spent, None, Decimal(a_day), ahead, ahead, ahead, (), None, None, None)
+        burn = Burn(spent, spent, None, Decimal(a_day), ahead, ahead, ahead, (), None, None, None)
         mornings.append(
             Morning(at(n), SPAN.first + timedelta(days=n - 1), SPAN, burn, Decimal(limit))
         )
