@@ -89,7 +89,7 @@ def test_the_first_line_says_what_changed_and_why(desk: Desk) -> None:
     (table,) = tables(message)
     assert adds_up(table, 1, 2, 3) == 3380
     assert "Sun 22 Nov is left out: not all charges are in yet." in lines(message)
-    assert any("/spend why experiment ranker 2026-11-09 to 2026-11-21" in s for s in lines(message))
+    assert any("/spend why experiment ranker 2026-11-09 to 2026-11-22" in s for s in lines(message))
 
 
 def test_volume_and_price_are_told_apart_sku_by_sku(desk: Desk) -> None:

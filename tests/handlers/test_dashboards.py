@@ -1,7 +1,9 @@
 """Whose dashboard is whose, and what each of them says."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -140,23 +142,108 @@ def test_every_figure_says_where_its_parts_are_and_they_are_there(desk: Desk) ->
             sections[-1].append(block)
         for i, section in enumerate(sections):
             figures = any(isinstance(b, Table | Facts | Items | Chart) for b in section)
-            commands = {
-                span.text
-                for b in section
-                if isinstance(b, Small) and b.text[0] == Plain(text="Its parts: ")
-                for span in b.text
-                if isinstance(span, Code)
-            }
+            commands = {*named(section, "Its parts: "), *named(section, "Look further: ")}
             # tables of unit costs follow each other and have one line below the last
             whole = commands or "Cost per" in words(Message(summary="", blocks=tuple(section[:1])))
             assert not figures or whole, f"{name}, part {i}"
             typed |= commands
     assert len(typed) > 12
     for command in sorted(typed):
-        words_of = command.removeprefix("/").replace("NAME", "ranker").replace("TEAM", "search")
-        first, _, rest = words_of.partition(" ")
-        reply = desk.act("command", first, text=rest)
-        assert reply.kind == "private", (command, reply)
+        assert answer(desk, command)
+
+
+def named(blocks: Iterable[Block], begins: str) -> list[str]:
+    """The commands of the lines that begin so."""
+    return [
+        span.text
+        for b in blocks
+        if isinstance(b, Small) and b.text[0] == Plain(text=begins)
+        for span in b.text
+        if isinstance(span, Code)
+    ]
+
+
+def answer(desk: Desk, command: str) -> str:
+    """What a command says, as it stands in a message."""
+    first, _, rest = command.removeprefix("/").partition(" ")
+    reply = desk.act("command", first, text=rest)
+    assert reply.kind == "private", (command, reply)
+    return words(reply.message)
+
+
+ALL = "2026-10-24 to 2026-11-22"
+MONTH = "2026-11-01 to 2026-11-22"
+WEEK = "2026-11-15 to 2026-11-21"
+#: What each command that a dashboard names has of it: sums, and how they changed.
+FIGURES = {
+    "company": {
+        f"/spend {ALL}": ["$1,410"],
+        f"/spend why {WEEK}": ["+50 %"],
+        f"/spend top experiments {WEEK}": ["+200 %", "+50 %"],
+        f"/spend experiment chat {ALL}": ["$3.45 per output", "+25 %", "0.400 ndcg"],
+        "/spend alerts": ["Spend of experiment ranker"],
+        "/spend budgets": ["search-month", "3 %"],
+    },
+    "engineer": {
+        f"/spend team search {ALL}": ["$1,260"],
+        f"/spend why team search {WEEK}": ["+57 %"],
+        f"/spend experiment chat {ALL}": ["$3.45 per output", "+25 %", "0.400 ndcg"],
+        "/spend alerts": ["Spend of experiment ranker"],
+        "/spend budgets": ["search-month", "3 %"],
+    },
+    "product": {
+        f"/spend {MONTH}": ["$1,090"],
+        f"/spend feature talk {MONTH}": ["$600"],
+        "/spend forecast feature talk": ["$750"],
+        f"/spend unit feature talk {ALL}": ["$3.45", "+25 %"],
+    },
+    "executive": {
+        f"/spend {ALL}": ["$1,410"],
+        f"/spend unit {ALL}": ["$2.75", "+33 %"],
+    },
+    "finops": {
+        f"/spend {ALL}": ["$1,410", "89 % by tags"],
+        f"/spend unclaimed {ALL}": ["$150", "Bedrock"],
+        "/spend maturity search": ["search"],
+    },
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_commands_that_a_dashboard_names_have_its_figures(
+    sqlite: Database, clock: Clock, name: str
+) -> None:
+    """A dashboard compared with the days directly before, its commands with those of the period before."""
+    desk = Desk(sqlite, made(), clock)
+    mine: dict[str, Any] = {"team": "search", "is_ai": True, "allocated_by": "tags"}
+    ranker, chat = (
+        {"experiment": "ranker", "feature": "find"},
+        {"experiment": "chat", "feature": "talk"},
+    )
+    desk.daily(10, **ranker, **mine)
+    desk.daily(20, days=8, **ranker, **mine)
+    desk.daily(20, **chat, **mine)
+    desk.daily(5, days=30, **chat, **mine)
+    desk.daily(
+        50, last=date(2026, 11, 22), days=1, **chat, **mine
+    )  # not complete: in no comparison
+    desk.daily(
+        90, last=date(2026, 10, 23), days=1, **chat, **mine
+    )  # between the days that are compared
+    desk.daily(5, is_ai=True, service="Bedrock", account="sales", allocated_by="none")
+    for served in (ranker, chat):
+        desk.measure("outputs", 7.25, **served)
+        desk.measure("ndcg", 0.4, **served)
+    desk.turn(lambda turn: publish(turn, [finding()]))
+    which = DASHBOARDS.get(name, engineers)
+    shown = desk.show(which, "engineer@example.com" if name == "engineer" else "finops@example.com")
+    assert sorted({*named(shown.blocks, "Its parts: ")}) == sorted(FIGURES[name])
+    for command, figures in FIGURES[name].items():
+        for figure in figures:
+            assert figure in answer(desk, command), command
+            assert any(
+                part in words(shown) for part in (figure, figure.removesuffix(" by tags"))
+            ), figure
 
 
 # --- what they say --------------------------------------------------------------------------------
@@ -185,7 +272,7 @@ def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk)
     assert list(rows(runway)) == ["search-month"]
     (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
     assert chart.alt == (
-        "Spend of team search by experiment, the week to Sat 21 Nov against the week before: "
+        "Spend of team search by experiment, 7 days to Sat 21 Nov, against the 7 to Sat 14 Nov: "
         "ranker $200 a day, +100 %; old $50.00 a day, no change."
     )
     assert [p.name for p in chart.panels] == ["ranker", "old"]
@@ -345,15 +432,15 @@ def test_finance_sees_what_changed_spend(desk: Desk) -> None:
     desk.daily(2.005, last=date(2026, 11, 21), days=1)
     (chart,) = (b for b in desk.show(finance).blocks if isinstance(b, Waterfall))
     assert [(s.name, s.amount) for s in (chart.start, *chart.steps, chart.end)] == [
-        ("to Fri 23 Oct", Decimal("3770.00")),
-        ("vision", Decimal("-870.00")),
+        ("to Thu 22 Oct", Decimal("3740.00")),
+        ("vision", Decimal("-840.00")),
         ("search", Decimal("500.00")),
         ("not allocated", Decimal("2.00")),
         ("to Sat 21 Nov", Decimal("3402.00")),
     ]
     assert chart.alt == (
-        "Spend of 29 days to Sat 21 Nov: $3,402, after $3,770 in as many before (−10 %): "
-        "vision −$870, search +$500 and not allocated +$2.00."
+        "Spend of 29 days to Sat 21 Nov: $3,402, after $3,740 in as many to Thu 22 Oct (−9 %): "
+        "vision −$840, search +$500 and not allocated +$2.00."
     )
 
 
@@ -399,13 +486,13 @@ def test_nothing_is_accrued_when_more_is_billed_than_expected(desk: Desk) -> Non
 
 
 def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
-    ai = {"is_ai": True, "experiment": "ranker"}
+    ai = {"is_ai": True, "experiment": "ranker", "feature": "find"}
     desk.daily(10, stage="exploration", **ai)
     desk.daily(20, stage="pilot", is_gpu=True, experiment="gpus", quantity=4.0)
     desk.daily(70, stage="production", **ai)
     desk.daily(100, stage="production")
     desk.measure("gpu_hours_busy", 3, experiment="gpus")
-    desk.measure("outputs", 40, experiment="ranker")
+    desk.measure("outputs", 40, experiment="ranker", feature="find")
     sandbox(desk, "one", zone="exploring")
     sandbox(desk, "two", overrun_id="o2")
     sandbox(desk, "old", asked_at=datetime(2026, 8, 1, tzinfo=UTC), starts_on=date(2026, 8, 1))
@@ -428,7 +515,7 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     assert said["Stopped"] == "0 halted, 1 ended"
     assert said["Time to decision"] == "4.0 hours (median of 3)"
     assert said["Idle GPUs"] == "25 % of 116 GPU hours"
-    assert said["Serving one output"] == "$2.00, no change"
+    assert said["Cost per output"] == "$2.00, no change"
     assert tables(shown)[-1].rows == (("gpus", "29", "25 %"), ("All", "29", "25 %"))
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
     assert "30 % of AI spend in the week to Sat 21 Nov; it was 30 %" in chart.alt
