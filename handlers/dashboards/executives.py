@@ -123,7 +123,7 @@ def _course(research: dict[date, Decimal], every: dict[date, Decimal], days: Day
 
 
 def _velocity(turn: Turn, days: Days) -> list[Block]:
-    found = dashboards.velocity(turn.connection, days.all, *times_of(turn, days.all))
+    found = dashboards.velocity(turn.connection, *times_of(turn, days.all))
     wait = "nothing was decided"
     if found.waits:
         middle = median(w.total_seconds() for w in found.waits)

@@ -33,7 +33,8 @@ from handlers.dashboards.finops import finops
 from handlers.dashboards.parts import change, days_of, unit_price
 from handlers.dashboards.product import product
 from handlers.dashboards.showing import DASHBOARDS, default_for, show
-from storage import budgets
+from handlers.sandboxes.control import halt, resume
+from storage import budgets, sandboxes
 from storage.database import Database
 from storage.tables.spend import MetricPoint
 from tests.conftest import NOW, Clock
@@ -495,7 +496,8 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     desk.measure("outputs", 40, experiment="ranker", feature="find")
     sandbox(desk, "one", zone="exploring")
     sandbox(desk, "two", overrun_id="o2")
-    sandbox(desk, "old", asked_at=datetime(2026, 8, 1, tzinfo=UTC), starts_on=date(2026, 8, 1))
+    august = datetime(2026, 8, 1, tzinfo=UTC)
+    sandbox(desk, "old", asked_at=august, active_at=august, starts_on=date(2026, 8, 1))
     sandbox(desk, "done", state="closed", ended_at=NOW, overrun_id="o3")
     overrun(desk, "o2", kind="sandbox", decided_at=NOW, opened_at=NOW - timedelta(hours=4))
     overrun(desk, "o3", kind="sandbox", decided_at=NOW, opened_at=NOW - timedelta(hours=9))
@@ -519,6 +521,19 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     assert tables(shown)[-1].rows == (("gpus", "29", "25 %"), ("All", "29", "25 %"))
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
     assert "30 % of AI spend in the week to Sat 21 Nov; it was 30 %" in chart.alt
+
+
+def test_a_halt_counts_after_it_was_resumed_and_what_began_today_has_begun(desk: Desk) -> None:
+    """A sandbox that ran again was no halt any more; one that began today was asked for and had not started."""
+    desk.daily(10, is_ai=True)
+    sandbox(desk, "new", asked_at=NOW, active_at=NOW, starts_on=NOW.date())
+    (row,) = desk.turn(lambda turn: sandboxes.living(turn.connection))
+    desk.turn(lambda turn: halt(turn, row, actor="x", name="X", why="Too dear."))
+    (row,) = desk.turn(lambda turn: sandboxes.living(turn.connection))
+    desk.turn(lambda turn: resume(turn, row, actor="x", name="X", why="Cheaper now."))
+    said = facts(desk.show(executives))
+    assert said["Sandboxes asked for"] == said["Started"] == "1"
+    assert said["Stopped"] == "1 halted, 0 ended"
 
 
 def test_without_the_metric_there_is_no_share_of_idle_gpus(desk: Desk) -> None:
