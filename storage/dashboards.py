@@ -1,6 +1,6 @@
 """What dashboards and the export are made of: sums of the rollup by any of its keys, metrics, decisions."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -144,8 +144,8 @@ def velocity(connection: Connection, since: datetime, until: datetime) -> Veloci
 
 @dataclass(frozen=True)
 class Health:
-    """How the policy fares: overruns decided, of them late; those that wait past their time; alerts and what
-    people said of them."""
+    """How the policy fares: overruns decided, of them late; those that wait past their time; ``alerts`` that
+    people were told of, and what they said of them; ``untold``: anomalies of days past, only recorded."""
 
     decided: int
     late: int
@@ -153,6 +153,7 @@ class Health:
     alerts: int
     false_alarms: int
     expected: int
+    untold: int
 
 
 def health(connection: Connection, since: datetime, until: datetime, now: datetime) -> Health:
@@ -167,21 +168,18 @@ def health(connection: Connection, since: datetime, until: datetime, now: dateti
         select(func.count()).where(o.state.in_(("open", "review")), o.due_at < now)
     ).scalar_one()
     a = _anomalies.c
-    states = {
-        state: int(count)
-        for state, count in connection.execute(
-            select(a.state, func.count())
-            .where(a.created_at >= since, a.created_at < until)
-            .group_by(a.state)
-        )
-    }
+    found = connection.execute(
+        select(a.state, a.channels).where(a.created_at >= since, a.created_at < until)
+    ).all()
+    told = Counter(row.state for row in found if row.channels)
     return Health(
         decided=len(decided),
         late=sum(row.state == "expired" or row.decided_at > row.due_at for row in decided),
         overdue=int(overdue),
-        alerts=sum(states.values()),
-        false_alarms=states.get("false-alarm", 0),
-        expected=states.get("expected", 0),
+        alerts=told.total(),
+        false_alarms=told["false-alarm"],
+        expected=told["expected"],
+        untold=len(found) - told.total(),
     )
 
 

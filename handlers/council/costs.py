@@ -6,7 +6,7 @@ from guardrails.alerts import words
 from guardrails.council import Mover, movers
 from guardrails.money import Money
 from guardrails.policy.bills import Dimension
-from handlers.alerts.record import found_of
+from handlers.alerts.record import found_of, state_said
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import standings
 from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, Table, text
@@ -104,9 +104,10 @@ def _why(frame: Frame, m: Mover) -> str:
         what = " ".join(dict.fromkeys(w for w in (service, sku) if w))
         if what:
             said.append(f"{what} {signed(frame, most)}")
-    for row in council_week.anomalies_opened(c, frame.since, frame.until):
+    opened = council_week.anomalies_opened(c, frame.since, frame.until)
+    for row in sorted(opened, key=lambda r: not r.channels):  # what people were told of first
         if row.scope == f"{_BY}:{m.name}" and row.signal == "spend":
-            said.append(f"an anomaly: {row.cause or row.reason or row.state}")
+            said.append(f"an anomaly: {row.cause or row.reason or state_said(row)}")
             break
     return "; ".join(said)
 
@@ -203,7 +204,7 @@ def anomalies(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=words.what(found_of(r))),
-                f" {_SAID[r.state]} by {r.decided_by.partition(' <')[0] or 'nobody'}, "
+                f" {state_said(r)} by {r.decided_by.partition(' <')[0] or 'nobody'}, "
                 f"{words.day(r.decided_at.astimezone(zone).date())}: "
                 f"{r.cause or r.reason or 'no cause was said'}",
             )
@@ -212,12 +213,11 @@ def anomalies(frame: Frame) -> Part | None:
         if len(closed) > SHOWN:
             lines.append(text(f"and {len(closed) - SHOWN} more"))
         blocks.append(Items(title="Closed", items=tuple(lines)))
-    counts = counted((len(opened), "found"), (len(closed), "closed"), (len(still), "open"))
+    told = sum(bool(r.channels) for r in opened)
+    counts = counted(
+        (told, "told of"),
+        (len(opened) - told, "of days past that nobody was told of"),
+        (len(closed), "closed"),
+        (len(still), "open"),
+    )
     return Part("anomalies", f"Anomalies: {counts}", tuple(blocks), text(f"Anomalies: {counts}."))
-
-
-_SAID = {
-    "resolved": "resolved",
-    "expected": "called expected",
-    "false-alarm": "called a false alarm",
-}

@@ -126,12 +126,14 @@ def _health(turn: Turn, days: Days) -> list[Block]:
     found = dashboards.health(turn.connection, *times_of(turn, days.all), turn.now)
     late = f"{found.late} of {found.decided} decided late" if found.decided else "none was decided"
     said = f"{found.false_alarms} of {found.alerts} called false alarms"
-    facts = (
+    facts = [
         ("Overruns", late),
         ("Overdue now", str(found.overdue)),
         ("Alerts overruled", said if found.alerts else "no alert was raised"),
         ("Called expected", str(found.expected)),
-    )
+    ]
+    if found.untold:
+        facts.append(("Found too late", f"{found.untold} of days past, nobody was told"))
     return [
         Heading(text="Policy health"),
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),

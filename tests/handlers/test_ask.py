@@ -161,6 +161,13 @@ def test_what_happened_meanwhile_stands_below(desk: Desk) -> None:
     everything = desk.ask("why last 7d")
     assert len(lines(everything, "Anomalies that touch it")) == 2
     assert any("(resolved: a sweep)" in s for s in lines(everything, "Anomalies that touch it"))
+    past = to_json(finding("index", last=LAST, days=3, allocation={"team": "data"}))
+    desk.add(Anomaly, **_row("a4", "open", past, channels=[], ended_on=LAST))
+    over = to_json(finding("tool ends", last=LAST, days=3, allocation={"team": "vision"}))
+    desk.add(Anomaly, **_row("a5", "open", over, ended_on=LAST))
+    touched = lines(desk.ask("why last 7d"), "Anomalies that touch it")
+    assert any("index" in s and s.endswith("(nobody was told)") for s in touched)
+    assert any("tool ends" in s and s.endswith("(ended, nobody answered)") for s in touched)
     assert lines(desk.ask("why index last 7d"), "Decided in these days") == []
 
 
@@ -204,7 +211,7 @@ def _row(key: str, state: str, found: dict[str, Any], **more: Any) -> dict[str, 
         impact_micros=1,
         currency="USD",
         found=found,
-        channels=[],
+        channels=["ml-search"],
         created_at=NOW,
     ).model_dump()
     return {**usual, "scope": f"{key}:{state}", **more}

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from handlers.alerts.record import to_json
 from handlers.sandboxes import control
 from storage.database import Database
+from storage.tables.alerts import Anomaly
 from storage.tables.sandboxes import GateCase, RedlineCase
 from tests.conftest import Clock
+from tests.handlers.alerting import finding
 from tests.handlers.councils import Hall, at, council_policy
 
 
@@ -95,6 +98,32 @@ def test_gates_that_wait_and_were_decided(hall: Hall) -> None:
         "try-lora pilot-proof, exploration to pilot: declined by ML lead after 3 working hours"
         in said
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "channels", "said"),
+    [
+        ("false-alarm", ["finops"], "called a false alarm"),
+        ("open", ["finops"], "open"),
+        ("open", [], "nobody was told"),
+    ],
+)
+def test_an_anomaly_s_state_is_said_in_words(
+    hall: Hall, state: str, channels: list[str], said: str
+) -> None:
+    """The digest said “an anomaly: false-alarm”, and “open” of what nobody had been told of."""
+    found = finding("try-lora", last=date(2026, 11, 19))
+    row = Anomaly(
+        id="a1", signal="spend", scope="experiment:try-lora", direction="up", state=state,
+        started_on=found.started_on, last_on=found.last_on, severity="low", impact_micros=1,
+        ended_on=None if channels else found.last_on, currency="USD", found=to_json(found),
+        channels=channels, created_at=at(20), policy_hash="x",
+    )  # fmt: skip
+    insert_row(hall, row)
+    words = hall.words(hall.digest())
+    assert f"an anomaly: {said}" in words
+    assert ("1 told of" in words) == bool(channels)
+    assert ("1 of days past that nobody was told of" in words) != bool(channels)
 
 
 def test_what_ended_without_an_outcome_is_asked_and_with_one_is_told(hall: Hall) -> None:

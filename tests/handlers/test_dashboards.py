@@ -552,7 +552,8 @@ def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
     overrun(desk, "o4", state="withdrawn", decided_at=NOW, due_at=NOW - timedelta(days=1))
     overrun(desk, "o5", state="open", due_at=NOW - timedelta(hours=1))
     for n, state in enumerate(("open", "false-alarm", "expected", "resolved")):
-        anomaly(desk, n, state)
+        anomaly(desk, n, state, "ml-search")
+    anomaly(desk, 9, "open")  # of days past: it was recorded, nobody was told
     shown = desk.show(finops)
     assert shown.summary == "FinOps: 85 % of $3,000 is allocated"
     first, shadow, levels = tables(shown)
@@ -565,6 +566,7 @@ def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
     assert said["Overdue now"] == "1"
     assert said["Alerts overruled"] == "1 of 4 called false alarms"
     assert said["Called expected"] == "1"
+    assert said["Found too late"] == "1 of days past, nobody was told"
 
 
 # --- small things ---------------------------------------------------------------------------------
