@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from guardrails import amounts
 from guardrails.alerts import words
 from guardrails.council import Mover, movers
 from guardrails.money import Money
@@ -19,23 +20,23 @@ _BY: Dimension = "experiment"
 
 def money(frame: Frame, amount: Decimal) -> str:
     """In the workspace's currency: whole units from 100 on."""
-    return str(Money(amount, frame.turn.policy.workspace.currency))
+    return amounts.money(amount, frame.turn.policy.workspace.currency)
 
 
 def signed(frame: Frame, amount: Decimal) -> str:
     """``+$800``, ``−$20``."""
-    return f"{'+' if amount >= 0 else '−'}{money(frame, abs(amount))}"
+    return amounts.signed(amount, frame.turn.policy.workspace.currency)
 
 
 def change(frame: Frame, now: Decimal, before: Decimal) -> str:
     """``+8 % (+$914)``; without a share where there was nothing before."""
     if now == before:
         return "as much as the week before"
-    if before <= 0:
+    if not before:
         return f"{signed(frame, now - before)}, nothing the week before"
-    share = float((now - before) / before)
-    sign = "+" if share >= 0 else "−"
-    return f"{sign}{words.percent(abs(share))} ({signed(frame, now - before)})"
+    if before < 0:
+        return f"{signed(frame, now - before)}, after a credit the week before"
+    return f"{amounts.change(now, before)} ({signed(frame, now - before)})"
 
 
 def counted(*counts: tuple[int, str]) -> str:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.amounts import change, money, signed
 from guardrails.contributions import largest, parts_of, smallest, whole_of
 from guardrails.lists import every
 from guardrails.policy.bills import Dimension
@@ -24,9 +25,7 @@ from handlers.dashboards.parts import (
     Days,
     Whole,
     both,
-    change,
     compared_line,
-    money,
 )
 from handlers.turn import Turn
 from storage import anomalies
@@ -179,8 +178,3 @@ def open_on(turn: Turn, dimension: Dimension) -> set[str]:
 def _a_day(now: Decimal, before: Decimal, days: Compared, currency: str) -> str:
     """``$100 a day, +12 %``."""
     return f"{money(now / days.now.days, currency)} a day, {change(now, before)}"
-
-
-def signed(amount: Decimal, currency: str) -> str:
-    """``+$800``, ``−$20``."""
-    return f"{'−' if amount < 0 else '+'}{money(abs(amount), currency)}"

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from babel.numbers import format_currency
-
 from guardrails.alerts import words
+from guardrails.amounts import change as change
+from guardrails.amounts import exact
+from guardrails.amounts import money as money
+from guardrails.amounts import share as share
 from guardrails.contributions import shown_to
-from guardrails.money import Money
 from guardrails.periods import Period
 from guardrails.unit_economics import exactly
 from handlers.ask.days import Compared, complete, with_before
@@ -94,7 +95,7 @@ class Whole:
         """The parts as they are shown, and the total last: what is shown adds up, too."""
         step = shown_to(self.total, self.currency)
         shown = exactly([amount for _, amount in self.parts], self.total, step)
-        return tuple(_said(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
+        return tuple(exact(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
 
 
 def whole_of(
@@ -111,13 +112,6 @@ def whole_of(
     if "" in sums:
         parts.append((nothing, sums[""]))
     return Whole(tuple(parts), currency)
-
-
-def _said(amount: Decimal, currency: str, step: Decimal) -> str:
-    digits = max(0, -int(step.normalize().as_tuple().exponent))
-    zeros = "." + "0" * digits if digits else ""
-    pattern = f"¤#,##0{zeros};-¤#,##0{zeros}"
-    return format_currency(amount, currency, pattern, locale="en_US", currency_digits=False)
 
 
 def parts_table(
@@ -144,21 +138,6 @@ def parts_table(
     )
 
 
-def share(amount: Decimal, total: Decimal) -> str:
-    """``42 %``; a dash of nothing."""
-    return words.percent(float(amount / total)) if total else "–"
-
-
-def change(now: Decimal | float, before: Decimal | float) -> str:
-    """``+12 %`` against what was before; ``new`` when that was nothing."""
-    if before <= 0:
-        return "new" if now > 0 else "–"
-    moved = float(now) / float(before) - 1
-    if abs(moved) < 0.005:
-        return "no change"
-    return f"{'+' if moved >= 0 else '−'}{words.percent(abs(moved))}"
-
-
 def both(amounts: Mapping[date, Decimal], days: Compared) -> tuple[Decimal, Decimal]:
     """What the days, and those before them, come to."""
 
@@ -175,11 +154,6 @@ def compared_line(days: Compared) -> str:
         f"{words.days(now.days)} to {words.day(now.last)}, "
         f"against the {before.days} to {words.day(before.last)}"
     )
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """``$7,600``."""
-    return str(Money(amount, currency))
 
 
 def unit_price(amount: Decimal, currency: str) -> str:

@@ -25,7 +25,7 @@ from storage import dashboards, spend
 #: What is drawn at most, and from which change on cost has moved (share).
 DRAWN = 24
 MOVED = Decimal("0.05")
-SAME = 1.005  # a score that is no better: what is said as “no change”
+SAME = 1.005  # a score that is so much better or less is hardly any better
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Judged:
 
     @property
     def dearer(self) -> bool:
-        """Whether it costs more than before and is no better."""
+        """Whether it costs more than before and is hardly any better."""
         rose = self.cost_before > 0 and self.cost > self.cost_before * (1 + MOVED)
         return rose and self.score < self.score_before * SAME
 
@@ -126,7 +126,7 @@ def _chart(turn: Turn, found: Sequence[Judged]) -> list[Block]:
     dearer = [o for o in alike if o.dearer]
     if dearer:
         names = ", ".join(f"{o.name} ({change(o.cost, o.cost_before)})" for o in dearer)
-        said += f" Dearer than before and no better: {names}."
+        said += f" Dearer than before and hardly any better: {names}."
     return [
         Scatter(
             title="Cost against quality, by experiment",
