@@ -12,9 +12,9 @@ from guardrails.periods import Period
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
 from handlers.ask.around import around
-from handlers.ask.days import NOTHING_READ, on
-from handlers.ask.saying import share_table
-from handlers.ask.subjects import ASKED, Names, Subject, find, read, usual
+from handlers.ask.days import NOTHING_READ, Compared, earlier, noted, on, with_before
+from handlers.ask.saying import money, moved, share_table
+from handlers.ask.subjects import ASKED, EVERYTHING, Names, Subject, find, read, usual
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import history, standing, standings
 from handlers.conversation import (
@@ -34,6 +34,7 @@ from handlers.conversation import (
     Table,
     text,
 )
+from handlers.dashboards.quality import cost_and_quality
 from handlers.overruns.message import money_of, state_line
 from handlers.refusals import Unreadable
 from handlers.router import command
@@ -113,12 +114,12 @@ def show_unclaimed(turn: Turn, it: Interaction) -> Private:
         raise Unreadable(f"“{rest}” is not a period; try /spend unclaimed last 30d.")
     period = usual(turn, typed)
     found = coverage.shadow_spend(turn.connection, turn.policy, period.first, period.last)
+    every, _ = coverage.ai_spend(turn.connection, turn.policy, period.first, period.last)
     currency = turn.policy.workspace.currency
     if not found:
         sentence = f"No AI spend is unclaimed {on(turn, period)}."
         return Private(message=Message(summary=sentence, blocks=(Small(text=text(sentence)),)))
-    total = Money(sum((s.money for s in found), Decimal(0)), currency)
-    title = f"{total} of AI spend is unclaimed {on(turn, period)}"
+    title = f"{Money(every.unclaimed, currency)} of AI spend is unclaimed {on(turn, period)}"
     rows = tuple(
         (s.service, s.account, str(Money(s.money, currency)), s.likely_owner or "not known")
         for s in found[:SHOWN]
@@ -139,12 +140,12 @@ def _overview(turn: Turn, period: Period) -> Message:
     if not by_team:
         return _nothing(turn, period)
     total = Money(sum(by_team.values(), Decimal(0)), currency)
-    before = period.before()
-    earlier = sum(spend.totals(turn.connection, turn.policy, before).values(), Decimal(0))
     title = f"{total} {on(turn, period)}"
+    days = with_before(turn, period)
     blocks: list[Block] = [
         Heading(text=title),
-        Facts(facts=(_against(total, earlier, currency, before), _covered(turn, period))),
+        Facts(facts=(_against(turn, EVERYTHING, days), _covered(turn, period))),
+        *_left_out(days),
         _parts(turn, "team", by_team),
         Small(
             text=text(
@@ -166,19 +167,19 @@ def _of(turn: Turn, subject: Subject, period: Period) -> Message:
         return _nothing(turn, period)
     sums = {name: amount for (name,), amount in found.items()}
     total = Money(sum(sums.values(), Decimal(0)), currency)
-    before = period.before()
-    past = spend.sums_by(turn.connection, turn.policy, before, only=subject.parts)
-    earlier = sum(past.values(), Decimal(0))
+    days = with_before(turn, period)
     title = f"{subject.title}: {total} {on(turn, period)}"
     daily = Money(total.amount / period.days, currency)
     blocks: list[Block] = [
         Heading(text=title),
         Facts(
             facts=(
-                _against(total, earlier, currency, before),
+                _against(turn, subject, days),
                 Fact(label="A day", value=text(str(daily))),
+                *_judged(turn, subject, days),
             )
         ),
+        *_left_out(days),
         *_against_budgets(turn, subject),
         _parts(turn, part, sums),
         Small(text=text("Why: ", Code(text=f"/spend why {subject.typed} {period}"))),
@@ -309,15 +310,35 @@ def _nothing(turn: Turn, period: Period) -> Message:
     return Message(summary=sentence, blocks=(Small(text=text(sentence)),))
 
 
-def _against(total: Money, earlier: Decimal, currency: str, before: Period) -> Fact:
-    label = f"Against the {'day' if before.days == 1 else words.days(before.days)} before"
-    if earlier <= 0:
-        return Fact(label=label, value=text("nothing was spent then"))
-    change = float((total.amount - earlier) / earlier)
-    sign = "+" if change >= 0 else "−"
-    return Fact(
-        label=label, value=text(f"{sign}{words.percent(abs(change))} ({Money(earlier, currency)})")
+def _against(turn: Turn, subject: Subject, days: Compared | str) -> Fact:
+    """How it changed, on complete days as ``/spend why`` has it; a sentence where nothing can be compared."""
+    if isinstance(days, str):
+        return Fact(label="Change", value=text(days))
+    now, before = (
+        spend.sums_by(turn.connection, turn.policy, p, only=subject.parts).get((), Decimal(0))
+        for p in (days.now, days.before)
     )
+    label = f"Against {earlier(turn, days)}"
+    if not before:
+        return Fact(label=label, value=text("nothing was spent then"))
+    said = moved(Part("", before, now))
+    said += (
+        f" ({money(turn, before)})"
+        if days.now == days.asked
+        else f": {money(turn, now)} {on(turn, days.now)}, {money(turn, before)} before"
+    )
+    return Fact(label=label, value=text(said))
+
+
+def _left_out(days: Compared | str) -> list[Small]:
+    return [] if isinstance(days, str) else noted(days.notes)
+
+
+def _judged(turn: Turn, subject: Subject, days: Compared | str) -> list[Fact]:
+    """What a unit of an experiment costs and how good it is, where that is measured."""
+    if isinstance(days, str) or subject.key != "experiment":
+        return []
+    return cost_and_quality(turn, subject.value, days)
 
 
 def _covered(turn: Turn, period: Period) -> Fact:

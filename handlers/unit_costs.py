@@ -155,6 +155,13 @@ def _parts(turn: Turn, unit: CostPerUnit, feature: str, period: Period, only: se
     return dict(sorted(found.items()))
 
 
+def prices_of_all(turn: Turn, unit: CostPerUnit, days: Compared) -> tuple[Decimal | None, ...]:
+    """What a unit of all features that count it cost, now and before; None without any."""
+    counted = counted_features(turn, "", days, unit.metric)
+    sums = (whole(_parts(turn, unit, "", p, counted)) for p in (days.now, days.before))
+    return tuple(per_unit(s.cost, s.units, unit.per) for s in sums)
+
+
 def _unit(turn: Turn, unit: CostPerUnit, feature: str, days: Compared) -> tuple[str, list[Block]]:
     """The summary and the blocks of one unit; nothing when it was not counted."""
     counted = counted_features(turn, feature, days, unit.metric)

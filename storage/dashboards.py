@@ -1,6 +1,6 @@
 """What dashboards and the export are made of: sums of the rollup by any of its keys, metrics, decisions."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +15,7 @@ from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
 from storage.spend import IS_AI, rate
 from storage.tables.alerts import Anomaly
+from storage.tables.audit import AuditEntry
 from storage.tables.budgets import Overrun
 from storage.tables.sandboxes import GateCase, Sandbox
 from storage.tables.spend import CostRollup, MetricPoint
@@ -26,6 +27,7 @@ _overruns = Overrun.__table__  # type: ignore[attr-defined]
 _anomalies = Anomaly.__table__  # type: ignore[attr-defined]
 _sandboxes = Sandbox.__table__  # type: ignore[attr-defined]
 _gates = GateCase.__table__  # type: ignore[attr-defined]
+_audit = AuditEntry.__table__  # type: ignore[attr-defined]
 
 
 def means_by(
@@ -90,7 +92,8 @@ def gpu_hours(
 
 @dataclass(frozen=True)
 class Velocity:
-    """What became of sandboxes in some days. ``waits``: from a request to its decision, of those decided then."""
+    """What became of sandboxes in some time. ``halted`` counts halts, also of what runs again since. ``waits``:
+    from a request to its decision, of those decided then."""
 
     asked: int
     started: int
@@ -100,9 +103,8 @@ class Velocity:
     waits: tuple[timedelta, ...]
 
 
-def velocity(connection: Connection, period: Period, since: datetime, until: datetime) -> Velocity:
-    """Sandboxes that were asked for, began, were promoted, halted or ended in the days; ``since`` and ``until``
-    are the same days as times."""
+def velocity(connection: Connection, since: datetime, until: datetime) -> Velocity:
+    """Sandboxes that were asked for, began to run, were promoted, halted or ended between two times."""
     s = _sandboxes.c
 
     def count(*conditions: ColumnElement[bool]) -> int:
@@ -117,6 +119,12 @@ def velocity(connection: Connection, period: Period, since: datetime, until: dat
         .select_from(_gates)
         .where(_gates.c.kind == "promote", _gates.c.state == "done", within(_gates.c.decided_at))
     ).scalar_one()
+    # The row forgets its halt when it is resumed; the audit does not.
+    halted = connection.execute(
+        select(func.count())
+        .select_from(_audit)
+        .where(_audit.c.action == "sandbox.halt", within(_audit.c.at))
+    ).scalar_one()
     decided = connection.execute(
         select(_overruns.c.opened_at, _overruns.c.decided_at)
         .where(_overruns.c.kind == "sandbox", _overruns.c.state.in_(("granted", "declined")))
@@ -126,9 +134,9 @@ def velocity(connection: Connection, period: Period, since: datetime, until: dat
     waits = [timedelta(0)] * at_once + [row.decided_at - row.opened_at for row in decided]
     return Velocity(
         asked=count(within(s.asked_at)),
-        started=count(s.starts_on.between(period.first, period.last), s.active_at.is_not(None)),
+        started=count(within(s.active_at)),
         promoted=int(promoted),
-        halted=count(within(s.halted_at)),
+        halted=int(halted),
         ended=count(within(s.ended_at), s.state.in_(("closed", "expired"))),
         waits=tuple(sorted(waits)),
     )
@@ -136,8 +144,8 @@ def velocity(connection: Connection, period: Period, since: datetime, until: dat
 
 @dataclass(frozen=True)
 class Health:
-    """How the policy fares: overruns decided, of them late; those that wait past their time; alerts and what
-    people said of them."""
+    """How the policy fares: overruns decided, of them late; those that wait past their time; ``alerts`` that
+    people were told of, and what they said of them; ``untold``: anomalies of days past, only recorded."""
 
     decided: int
     late: int
@@ -145,6 +153,7 @@ class Health:
     alerts: int
     false_alarms: int
     expected: int
+    untold: int
 
 
 def health(connection: Connection, since: datetime, until: datetime, now: datetime) -> Health:
@@ -159,21 +168,18 @@ def health(connection: Connection, since: datetime, until: datetime, now: dateti
         select(func.count()).where(o.state.in_(("open", "review")), o.due_at < now)
     ).scalar_one()
     a = _anomalies.c
-    states = {
-        state: int(count)
-        for state, count in connection.execute(
-            select(a.state, func.count())
-            .where(a.created_at >= since, a.created_at < until)
-            .group_by(a.state)
-        )
-    }
+    found = connection.execute(
+        select(a.state, a.channels).where(a.created_at >= since, a.created_at < until)
+    ).all()
+    told = Counter(row.state for row in found if row.channels)
     return Health(
         decided=len(decided),
         late=sum(row.state == "expired" or row.decided_at > row.due_at for row in decided),
         overdue=int(overdue),
-        alerts=sum(states.values()),
-        false_alarms=states.get("false-alarm", 0),
-        expected=states.get("expected", 0),
+        alerts=told.total(),
+        false_alarms=told["false-alarm"],
+        expected=told["expected"],
+        untold=len(found) - told.total(),
     )
 
 

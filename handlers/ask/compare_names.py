@@ -66,9 +66,9 @@ def compare_names(turn: Turn, a: Subject, b: Subject, asked: Period) -> Message:
         Small(
             text=text(
                 "Look further: ",
-                Code(text=" ".join(f"/spend why {a.typed} {days.now}".split())),
+                Code(text=" ".join(f"/spend why {a.typed} {days.asked}".split())),
                 " · ",
-                Code(text=" ".join(f"/spend why {b.typed} {days.now}".split())),
+                Code(text=" ".join(f"/spend why {b.typed} {days.asked}".split())),
             )
         ),
     ]

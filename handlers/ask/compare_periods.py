@@ -52,7 +52,7 @@ def compare_periods(turn: Turn, subject: Subject, one: Period, other: Period) ->
         notes.append(f"The bill begins on {words.day(held.first)}: earlier days are missing.")
     if before.last >= now.first:
         notes.append("The two periods have days in common.")
-    return side_by_side(turn, subject, Compared(now, before, tuple(notes)))
+    return side_by_side(turn, subject, Compared(now, before, later, tuple(notes)))
 
 
 def side_by_side(turn: Turn, subject: Subject, days: Compared) -> Message:

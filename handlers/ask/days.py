@@ -16,10 +16,12 @@ NOTHING_READ = "No bill has been read yet. The operator starts it with: sandrail
 
 @dataclass(frozen=True)
 class Compared:
-    """Days and as many before them, all complete. ``notes``: what was left out, in sentences."""
+    """Days and as many before them, all complete. ``asked``: the period that compares these very days when it is
+    typed. ``notes``: what was left out, in sentences."""
 
     now: Period
     before: Period
+    asked: Period
     notes: tuple[str, ...] = ()
 
 
@@ -42,7 +44,7 @@ def with_before(turn: Turn, asked: Period) -> Compared | str:
         notes.append(
             f"The bill begins on {words.day(held.first)}, so {words.days(now.days)} are compared."
         )
-    return Compared(now, before, tuple(notes))
+    return Compared(now, before, asked, tuple(notes))
 
 
 def complete(turn: Turn, asked: Period) -> tuple[Period, list[str]] | str:

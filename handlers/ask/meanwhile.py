@@ -12,7 +12,7 @@ from guardrails.budgets import applies
 from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
-from handlers.alerts.record import found_of
+from handlers.alerts.record import found_of, state_said
 from handlers.ask.saying import money
 from handlers.ask.subjects import Subject
 from handlers.budgets.jumps import touches
@@ -24,12 +24,7 @@ from handlers.turn import Turn
 from storage import anomalies, budgets, council_week
 
 SHOWN = 4
-_STATES = {
-    "open": "open",
-    "investigating": "being looked into",
-    "resolved": "resolved",
-    "expected": "called expected",
-}
+_STATES = ("open", "investigating", "resolved", "expected")
 
 
 def meanwhile(turn: Turn, subject: Subject, period: Period) -> list[Block]:
@@ -53,13 +48,11 @@ def _listed(title: str, lines: list[Text]) -> list[Block]:
 def _anomalies(turn: Turn, subject: Subject, period: Period) -> Iterator[Text]:
     """Those of these days that nobody called a false alarm, the open ones first."""
     rows = anomalies.during(turn.connection, period.first, period.last)
-    for row in sorted(
-        rows, key=lambda r: list(_STATES).index(r.state) if r.state in _STATES else 9
-    ):
+    for row in sorted(rows, key=lambda r: _STATES.index(r.state) if r.state in _STATES else 9):
         found = found_of(row)
         if row.state not in _STATES or not touches(subject.parts, found):
             continue
-        state = _STATES[row.state]
+        state = state_said(row)
         cause = row.cause or row.reason
         end = f" ({state}: {cause})" if cause else f" ({state})"
         yield text(Strong(text=row.severity.capitalize()), f" {words.headline(found)}{end}")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from guardrails.alerts import words
-from guardrails.contributions import Part, rounded, shown_to, smallest, whole_of
-from guardrails.money import Money
+from guardrails import amounts
+from guardrails.amounts import share as share
+from guardrails.contributions import Part, rounded, shown_to, whole_of
 from handlers.ask.subjects import called, unnamed
 from handlers.conversation import Table
 from handlers.turn import Turn
@@ -16,34 +16,17 @@ LONGEST = 60  # of a name in a table or chart; resources have long ones
 
 def money(turn: Turn, amount: Decimal) -> str:
     """In the workspace's currency, ``$7,600``."""
-    return str(Money(amount, turn.policy.workspace.currency))
+    return amounts.money(amount, turn.policy.workspace.currency)
 
 
 def signed(turn: Turn, amount: Decimal) -> str:
     """``+$800``, ``−$20``, ``$0.00``."""
-    amount = amount.quantize(smallest(turn.policy.workspace.currency))
-    sign = "+" if amount > 0 else "−" if amount < 0 else ""
-    return f"{sign}{money(turn, abs(amount))}"
-
-
-def share(amount: Decimal, whole: Decimal) -> str:
-    """``42 %``; a dash of nothing."""
-    if whole <= 0:
-        return "–"
-    sign = "−" if amount < 0 else ""
-    return f"{sign}{words.percent(abs(float(amount / whole)))}"
+    return amounts.signed(amount, turn.policy.workspace.currency)
 
 
 def moved(part: Part) -> str:
-    """``+12 %`` against what was before; ``new`` and ``ended`` where one of both is nothing."""
-    if not part.change:
-        return "no change" if part.now else "–"
-    if part.before <= 0 or not part.now:
-        return "new" if part.now > 0 and part.before <= 0 else "ended" if not part.now else "–"
-    ratio = float(part.change / part.before)
-    if abs(ratio) < 0.0005:
-        return "no change"
-    return f"{'+' if ratio >= 0 else '−'}{words.percent(abs(ratio))}"
+    """``+12 %``: how a part changed."""
+    return amounts.change(part.now, part.before)
 
 
 def name_of(part: Part, key: Key | str) -> str:
@@ -106,11 +89,9 @@ def share_table(
 
 def exact(turn: Turn, amount: Decimal, step: Decimal) -> str:
     """In whole units where the step is one, else to the smallest unit: the same for all of a table."""
-    said = Money(amount, turn.policy.workspace.currency).exact()
-    return said.partition(".")[0] if step == 1 else said
+    return amounts.exact(amount, turn.policy.workspace.currency, step)
 
 
 def by(turn: Turn, amount: Decimal, step: Decimal) -> str:
     """The same with its sign: ``+$800``."""
-    sign = "+" if amount > 0 else "−" if amount < 0 else ""
-    return f"{sign}{exact(turn, abs(amount), step)}"
+    return amounts.exactly_signed(amount, turn.policy.workspace.currency, step)

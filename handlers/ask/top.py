@@ -90,7 +90,9 @@ def top(turn: Turn, key: Key, days: Compared, *, movers: bool) -> Message:
     if first is not None:
         typed = one(key, first.name).typed
         blocks.append(
-            Small(text=text("Why the first changed: ", Code(text=f"/spend why {typed} {days.now}")))
+            Small(
+                text=text("Why the first changed: ", Code(text=f"/spend why {typed} {days.asked}"))
+            )
         )
     return Message(summary=title, blocks=tuple(blocks))
 

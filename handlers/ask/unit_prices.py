@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.amounts import change
 from guardrails.money import Money
 from guardrails.policy.alerts import CostPerUnit
 from guardrails.unit_economics import Used, effects, waterfall
@@ -32,9 +33,7 @@ def against(price: Decimal | None, earlier: Decimal | None, currency: str) -> st
     """What it was before, and how it changed: ``$0.0348 (+7 % now)``."""
     if price is None or not earlier or earlier < 0:
         return price_said(earlier, currency)
-    change = float(price / earlier - 1)
-    sign = "+" if change >= 0 else "−"
-    return f"{price_said(earlier, currency)} ({sign}{words.percent(abs(change))} now)"
+    return f"{price_said(earlier, currency)} ({change(price, earlier)} now)"
 
 
 def whole(parts: Parts) -> Used:

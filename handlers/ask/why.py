@@ -242,6 +242,6 @@ def _further(subject: Subject, days: Compared, key: Key, parts: Sequence[Part]) 
     spans: list[str | Span] = ["Look further: "]
     first = next((p for p in parts if p.name and p.change), None)
     if first is not None and (not subject.parts or key == "experiment"):
-        spans += [Code(text=f"/spend why {one(key, first.name).typed} {days.now}"), " · "]
-    spans.append(Code(text=" ".join(f"/spend {subject.typed} {days.now}".split())))
+        spans += [Code(text=f"/spend why {one(key, first.name).typed} {days.asked}"), " · "]
+    spans.append(Code(text=" ".join(f"/spend {subject.typed} {days.asked}".split())))
     return Small(text=text(*spans))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from guardrails import amounts
 from guardrails.alerts import words
 from guardrails.budgets import Standing
 from guardrails.contributions import Part as Cut
@@ -12,7 +13,7 @@ from guardrails.money import Money
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Term
 from guardrails.unit_economics import exactly
-from handlers.alerts.record import found_of
+from handlers.alerts.record import found_of, state_said
 from handlers.ask.saying import as_shown, by, change_table, exact, moved, name_of
 from handlers.ask.why import rows_of
 from handlers.budgets import message as budget_words
@@ -28,12 +29,12 @@ _BY: Dimension = "experiment"
 
 def money(frame: Frame, amount: Decimal) -> str:
     """In the workspace's currency: whole units from 100 on."""
-    return str(Money(amount, frame.turn.policy.workspace.currency))
+    return amounts.money(amount, frame.turn.policy.workspace.currency)
 
 
 def signed(frame: Frame, amount: Decimal) -> str:
     """``+$800``, ``−$20``."""
-    return f"{'+' if amount >= 0 else '−'}{money(frame, abs(amount))}"
+    return amounts.signed(amount, frame.turn.policy.workspace.currency)
 
 
 def counted(*counts: tuple[int, str]) -> str:
@@ -236,7 +237,7 @@ def anomalies(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=words.what(found_of(r))),
-                f" {_SAID[r.state]} by {r.decided_by.partition(' <')[0] or 'nobody'}, "
+                f" {state_said(r)} by {r.decided_by.partition(' <')[0] or 'nobody'}, "
                 f"{words.day(r.decided_at.astimezone(zone).date())}{_because(r)}",
             )
             for r in closed
@@ -260,21 +261,11 @@ def anomalies(frame: Frame) -> Part | None:
 
 
 _GOES_ON = ("open", "investigating")
-_SAID = {
-    "open": "not decided yet",
-    "investigating": "being looked into",
-    "snoozed": "snoozed",
-    "resolved": "resolved",
-    "expected": "called expected",
-    "false-alarm": "called a false alarm",
-}
 
 
 def _stands(row: AnomalyRow) -> str:
     """What was said of an anomaly, in words: ``resolved: Runaway job or loop``."""
-    if row.state in _GOES_ON and row.ended_on is not None:
-        return "over, and nobody has said why"
-    return f"{_SAID[row.state]}{_because(row)}"
+    return f"{state_said(row)}{_because(row)}"
 
 
 def _because(row: AnomalyRow) -> str:

@@ -6,10 +6,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
+from guardrails.amounts import change, money, signed
 from guardrails.contributions import largest, parts_of, smallest, whole_of
 from guardrails.lists import every
 from guardrails.policy.bills import Dimension
 from guardrails.unit_economics import waterfall
+from handlers.ask.days import Compared
 from handlers.conversation import (
     Band,
     Block,
@@ -18,7 +20,13 @@ from handlers.conversation import (
     Step,
     Waterfall,
 )
-from handlers.dashboards.parts import UNALLOCATED, WEEK, Days, Whole, change, money, weeks
+from handlers.dashboards.parts import (
+    UNALLOCATED,
+    Days,
+    Whole,
+    both,
+    compared_line,
+)
 from handlers.turn import Turn
 from storage import anomalies
 
@@ -33,16 +41,17 @@ def spend_band(
     title: str, amounts: Mapping[date, Decimal], days: Days, currency: str
 ) -> list[Block]:
     """Spend by day as a chart whose words say the finding; nothing while no day is known."""
-    if not any(amounts.values()) or days.whole is None:
+    if not any(amounts.values()) or days.complete is None:
         return []
-    now, before = weeks(amounts, days.whole.last)
-    known = {d: a for d, a in amounts.items() if d <= days.whole.last}
-    most = max(known, key=lambda d: (known[d], d)) if known else days.whole.last
-    alt = (
-        f"{title}: {money(now / WEEK, currency)} a day in the week to {words.day(days.whole.last)}, "
-        f"{change(now, before)} against the week before; most on {words.day(most)}, "
-        f"{money(known.get(most, Decimal(0)), currency)}."
-    )
+    known = {d: a for d, a in amounts.items() if d <= days.complete.last}
+    most = max(known, key=lambda d: (known[d], d)) if known else days.complete.last
+    alt = f"{title}: most on {words.day(most)}, {money(known.get(most, Decimal(0)), currency)}."
+    if days.week is not None:
+        now, before = both(amounts, days.week)
+        alt = (
+            f"{title}: {_a_day(now, before, days.week, currency)}, {compared_line(days.week)}; "
+            f"most on {words.day(most)}, {money(known.get(most, Decimal(0)), currency)}."
+        )
     shown = [days.all.first + n * _DAY for n in range(days.all.days)]
     values = [float(amounts.get(d, Decimal(0))) for d in shown]
     growing = set(days.growing)
@@ -90,17 +99,18 @@ def spend_multiples(
     marked: Collection[str] = (),
 ) -> list[Block]:
     """Spend by day of each part of a whole, on complete days; ``marked`` parts have an open anomaly."""
-    if days.whole is None or len(whole.parts) < 2:
+    if days.complete is None or len(whole.parts) < 2:
         return []
     series: dict[str, dict[date, Decimal]] = {name: defaultdict(Decimal) for name, _ in whole.parts}
     for (name, day), amount in found.items():
-        if day <= days.whole.last:
+        if day <= days.complete.last:
             series[part_of(name, whole)][day] += amount
-    shown = [days.whole.first + n * _DAY for n in range(days.whole.days)]
+    shown = [days.complete.first + n * _DAY for n in range(days.complete.days)]
     notes = {
-        name: f"{money(now / WEEK, whole.currency)} a day, {change(now, before)}"
+        name: _a_day(*both(amounts, days.week), days.week, whole.currency)
+        if days.week
+        else f"{money(sum(amounts.values(), Decimal(0)) / len(shown), whole.currency)} a day"
         for name, amounts in series.items()
-        for now, before in [weeks(amounts, days.whole.last)]
     }
     said = "; ".join(
         f"{name} {note}{' and an open anomaly' if name in marked else ''}"
@@ -116,13 +126,11 @@ def spend_multiples(
         )
         for name, amounts in series.items()
     )
-    alt = (
-        f"{title}, the week to {words.day(days.whole.last)} against the week before: {said}{more}."
-    )
+    which = compared_line(days.week) if days.week else f"to {words.day(shown[-1])}"
     return [
         Multiples(
             title=title,
-            alt=alt,
+            alt=f"{title}, {which}: {said}{more}.",
             unit=whole.currency,
             days=tuple(shown),
             panels=tuple(panels),
@@ -146,7 +154,7 @@ def spend_waterfall(
     said = [f"{s.label} {signed(s.amount, currency)}" for s in steps]
     alt = (
         f"Spend of {words.days(days.whole.days)} {labels[1]}: {money(last.amount, currency)}, after "
-        f"{money(first.amount, currency)} in as many before ({change(whole.now, whole.before)}): "
+        f"{money(first.amount, currency)} in as many {labels[0]} ({change(whole.now, whole.before)}): "
         f"{every(said)}."
     )
     return [
@@ -167,6 +175,6 @@ def open_on(turn: Turn, dimension: Dimension) -> set[str]:
     return {name for kind, _, name in scopes if kind == dimension}
 
 
-def signed(amount: Decimal, currency: str) -> str:
-    """``+$800``, ``−$20``."""
-    return f"{'−' if amount < 0 else '+'}{money(abs(amount), currency)}"
+def _a_day(now: Decimal, before: Decimal, days: Compared, currency: str) -> str:
+    """``$100 a day, +12 %``."""
+    return f"{money(now / days.now.days, currency)} a day, {change(now, before)}"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from guardrails.alerts import words
 from guardrails.periods import Period
 from guardrails.policy.alerts import CostPerUnit
 from guardrails.policy.bills import Dimension
@@ -11,7 +10,15 @@ from handlers.ask.tokens import LABEL as TOKENS
 from handlers.ask.tokens import token_prices
 from handlers.ask.unit_prices import per_label
 from handlers.conversation import Block, Heading, Table
-from handlers.dashboards.parts import SHOWN, Days, change, made_of, unit_price
+from handlers.dashboards.parts import (
+    SHOWN,
+    Days,
+    change,
+    compared_line,
+    made_of,
+    typed,
+    unit_price,
+)
 from handlers.turn import Turn
 from storage import spend, unit_costs
 
@@ -66,12 +73,14 @@ def first_price(units: Sequence[CostPerUnit], found: Prices, name: str) -> CostP
 
 def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
     """Every unit that is counted, by a dimension, against the days before; nothing while none is."""
-    if days.whole is None or days.before is None:
+    if days.compared is None:
         return []
-    now, before = prices(turn, days.whole, by), prices(turn, days.before, by)
-    spent = spend.sums_by(turn.connection, turn.policy, days.whole, by)
+    compared = days.compared
+    now, before = prices(turn, compared.now, by), prices(turn, compared.before, by)
+    spent = spend.sums_by(turn.connection, turn.policy, compared.now, by)
     currency = turn.policy.workspace.currency
     tables: list[Block] = []
+    first = ""
     for unit in turn.policy.watch.units:
         mine = sorted((n for m, n in now if m == unit.metric), key=lambda n: (-spent[n,], n))
         rows = [
@@ -83,17 +92,16 @@ def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
             for name in mine[:SHOWN]
         ]
         if rows:
+            first = first or mine[0]
             # The unit is in the heading: three short columns fit on a phone.
             header = (by.capitalize(), "Cost", "Change")
             tables.append(Heading(text=f"Cost per {per_label(unit)}"))
             tables.append(Table(header=header, rows=tuple(rows), align="lrr"))
     if by in ("feature", "segment"):
-        for table in token_prices(turn, by, days.whole, days.before):
+        for table in token_prices(turn, by, compared.now, compared.before):
             tables += [Heading(text=f"Cost per {TOKENS}, from the bill"), table]
     if not tables:
         return []
-    note = (
-        f"complete days to {words.day(days.whole.last)}, "
-        f"against the {words.days(days.before.days)} before"
-    )
-    return [*tables, made_of("/spend unit", "/spend NAME last 30d", note=note)]
+    # A feature's units are shown by its name; segments stand below those of all features.
+    which = f"feature {first}" if first and by == "feature" else ""
+    return [*tables, made_of(typed("unit", which, days.all), note=compared_line(compared))]

@@ -30,13 +30,14 @@ from handlers.dashboards.parts import (
     SHOWN,
     UNALLOCATED,
     Days,
+    both,
     change,
     days_of,
     growing_line,
     made_of,
     money,
     parts_table,
-    weeks,
+    typed,
     whole_of,
 )
 from handlers.dashboards.quality import cost_against_quality
@@ -63,13 +64,10 @@ def engineers(turn: Turn, actor: Actor) -> Message:
     whose = f"team {team}" if team else "the company"
     title = f"Engineers: {money(whole.total, currency)} of {whose} in {words.days(days.all.days)}"
     trends = {n or UNALLOCATED: (_trend(a, days),) for n, a in by_name.items()}
-    command = f"/spend team {team} last 30d" if team else "/spend last 30d"
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Experiment", whole, trends, ("Week on week",), (_trend(by_day, days),)),
-        made_of(
-            command, "/spend top experiments last 30d", "/spend why NAME", note=growing_line(days)
-        ),
+        made_of(*_commands(spellings, days), note=growing_line(days)),
         *spend_multiples(
             f"Spend of {whose} by experiment",
             found,
@@ -91,10 +89,19 @@ def _team_of(turn: Turn, actor: Actor) -> tuple[str, list[str]]:
     return (mine, spellings) if mine and spellings else ("", [])
 
 
+def _commands(spellings: Sequence[str], days: Days) -> list[str]:
+    """What shows the spend, and how it moved, of a team as the bill spells it; of the company for no spelling."""
+    teams = [f"team {s}" for s in spellings] or [""]
+    commands = [typed(team, days.all) for team in teams]
+    if days.week is not None:
+        commands += [typed("why", team, days.week.asked) for team in teams]
+        if not spellings:
+            commands.append(typed("top experiments", days.week.asked))
+    return commands
+
+
 def _trend(amounts: Mapping[date, Decimal], days: Days) -> str:
-    if days.whole is None:
-        return "–"
-    return change(*weeks(amounts, days.whole.last))
+    return "–" if days.week is None else change(*both(amounts, days.week))
 
 
 def _queue(turn: Turn, team: str) -> list[Block]:
@@ -127,7 +134,7 @@ def _runway(turn: Turn, team: str) -> list[Block]:
     blocks: list[Block] = [Heading(text="Runway of budgets and sandboxes")]
     if not found:
         return [*blocks, Small(text=text("No budget is set for it, so there is no runway."))]
-    return [*blocks, *runway_table(turn, found), made_of("/spend budgets", "/sandbox list")]
+    return [*blocks, *runway_table(turn, found), made_of("/spend budgets")]
 
 
 def runway_table(turn: Turn, found: Sequence[Standing]) -> list[Block]:

@@ -8,8 +8,6 @@ from statistics import median
 
 from guardrails.alerts import words
 from guardrails.contributions import largest, parts_of
-from guardrails.periods import Period
-from guardrails.policy.bills import Dimension
 from guardrails.unit_economics import exactly
 from handlers.ask.unit_prices import per_label
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Table, text
@@ -19,25 +17,27 @@ from handlers.dashboards.parts import (
     Days,
     Whole,
     change,
+    compared_line,
     days_of,
     growing_line,
     made_of,
     money,
     parts_table,
+    see,
     share,
     times_of,
+    typed,
     unit_price,
 )
 from handlers.turn import Turn
-from storage import dashboards, spend, unit_costs
+from handlers.unit_costs import prices_of_all
+from storage import dashboards, spend
 
 #: The stages of research and development.
 EXPLORES = ("exploration", "pilot")
 IDLE = 3
 _STAGES = (*EXPLORES, "scaled", "production")
 _DAY = timedelta(days=1)
-#: Units are of whatever the policy counts; their cost is that of what serves them.
-_SERVES: Dimension = "experiment"
 
 
 def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Message:
@@ -68,8 +68,7 @@ def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Messa
         Heading(text=title),
         parts_table("Stage", whole, cells, ("Of AI",), (share(ai_spend, ai_spend),)),
         made_of(
-            "/spend top stages last 30d",
-            "/spend unclaimed last 30d",
+            typed(days.all),
             note="; ".join(
                 filter(
                     None,
@@ -124,7 +123,7 @@ def _course(research: dict[date, Decimal], every: dict[date, Decimal], days: Day
 
 
 def _velocity(turn: Turn, days: Days) -> list[Block]:
-    found = dashboards.velocity(turn.connection, days.all, *times_of(turn, days.all))
+    found = dashboards.velocity(turn.connection, *times_of(turn, days.all))
     wait = "nothing was decided"
     if found.waits:
         middle = median(w.total_seconds() for w in found.waits)
@@ -139,7 +138,7 @@ def _velocity(turn: Turn, days: Days) -> list[Block]:
     return [
         Heading(text="Innovation velocity"),
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
-        made_of("/sandbox list", note=f"since {words.day(days.all.first)}"),
+        see("/sandbox list", note=f"since {words.day(days.all.first)}"),
     ]
 
 
@@ -157,36 +156,28 @@ def waited(time: timedelta) -> str:
 
 def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
     """Idle GPUs, and what a unit of all that is counted costs, against the days before."""
-    if days.whole is None or days.before is None:
+    if days.compared is None:
         return []
     facts = []
-    hours = dashboards.gpu_hours(turn.connection, busy, days.whole)
+    hours = dashboards.gpu_hours(turn.connection, busy, days.compared.now)
     idle = {name: max(billed - used, Decimal(0)) for name, (billed, used) in hours.items()}
     if hours:
         billed = sum((b for b, _ in hours.values()), Decimal(0))
         part = share(sum(idle.values(), Decimal(0)), billed)
         facts.append(("Idle GPUs", f"{part} of {billed:,.0f} GPU hours"))
     currency = turn.policy.workspace.currency
-    now, before = (_all_prices(turn, period) for period in (days.whole, days.before))
     for unit in turn.policy.watch.units:
-        if unit.metric not in now:
-            continue
-        price = now[unit.metric] * unit.per
-        moved = change(now[unit.metric], before.get(unit.metric, Decimal(0)))
-        facts.append((f"Serving {'one ' if unit.per == 1 else ''}{per_label(unit)}",
-                      f"{unit_price(price, currency)}, {moved}"))  # fmt: skip
+        now, before = prices_of_all(turn, unit, days.compared)
+        if now is not None:
+            moved = change(now, before or Decimal(0))
+            facts.append((f"Cost per {per_label(unit)}", f"{unit_price(now, currency)}, {moved}"))
     if not facts:
         return []
     return [
         Heading(text="Infrastructure efficiency"),
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
         *_idle(idle, hours),
-        made_of(
-            "/spend unit",
-            "/spend NAME last 30d",
-            note=f"complete days to {words.day(days.whole.last)}; serving is what the experiments cost that count "
-            "units, /spend unit has all that their features cost",
-        ),
+        made_of(typed("unit", days.all), note=compared_line(days.compared)),
     ]
 
 
@@ -206,20 +197,3 @@ def _idle(idle: Mapping[str, Decimal], hours: Mapping[str, tuple[Decimal, Decima
     rows.append(("All", f"{sum(amounts):,.0f}", share(sum(idle.values(), Decimal(0)), total)))
     header = ("Experiment", "Idle hours", "Share")
     return [Table(header=header, rows=tuple(rows), align="lrr")]
-
-
-def _all_prices(turn: Turn, period: Period) -> dict[str, Decimal]:
-    """Metric → what one cost: the spend of the experiments that count it, over all that they counted."""
-    metrics = [u.metric for u in turn.policy.watch.units]
-    if not metrics:
-        return {}
-    counted = unit_costs.units_by(turn.connection, metrics, period, _SERVES)
-    spent = spend.sums_by(turn.connection, turn.policy, period, _SERVES)
-    found = {}
-    for metric in metrics:
-        mine = {name: n for (m, name), n in counted.items() if m == metric and name and n > 0}
-        units = sum(mine.values(), Decimal(0))
-        if units:
-            cost = sum((spent.get((name,), Decimal(0)) for name in mine), Decimal(0))
-            found[metric] = cost / units
-    return found

@@ -17,8 +17,10 @@ from handlers.dashboards.parts import (
     made_of,
     money,
     parts_table,
+    see,
     share,
     times_of,
+    typed,
 )
 from handlers.maturity import levels
 from handlers.turn import Turn
@@ -51,7 +53,7 @@ def finops(turn: Turn, _actor: Actor) -> Message:
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Allocated", whole),
-        made_of("/spend top teams last 30d", "/spend unclaimed last 30d", note=growing_line(days)),
+        made_of(typed(days.all), note=growing_line(days)),
         *_course(open_, every, days),
         *_shadow(turn, days.all),
         *_maturity(turn),
@@ -96,26 +98,27 @@ def _shadow(turn: Turn, period: Period) -> list[Block]:
         blocks.append(Table(header=("Service", "Account", "Spend"), rows=rows, align="llr"))
         if len(parts) > len(worst):
             blocks.append(Small(text=text(f"and {len(parts) - len(worst)} more")))
-    return [*blocks, made_of("/spend unclaimed last 30d", "/spend claims")]
+    return [*blocks, made_of(typed("unclaimed", period)), see("/spend claims")]
 
 
 def _maturity(turn: Turn) -> list[Block]:
     found = levels(turn)
     if not found:
         return []
+    lowest = sorted(found, key=lambda j: (j.level, j.team.casefold()))[: 2 * SHOWN]
     rows = tuple(
         (
             j.team,
             f"{j.level} {j.word}{' (set by people)' if j.overruled else ''}",
             j.needs[0].partition(";")[0] if j.needs else "–",
         )
-        for j in sorted(found, key=lambda j: (j.level, j.team.casefold()))[: 2 * SHOWN]
+        for j in lowest
     )
     header = ("Team", "Level", "What keeps it there")
     return [
         Heading(text="Maturity by team"),
         Table(header=header, rows=rows, align="lll"),
-        made_of("/spend maturity TEAM"),
+        made_of(typed("maturity", lowest[0].team)),
     ]
 
 
@@ -123,16 +126,18 @@ def _health(turn: Turn, days: Days) -> list[Block]:
     found = dashboards.health(turn.connection, *times_of(turn, days.all), turn.now)
     late = f"{found.late} of {found.decided} decided late" if found.decided else "none was decided"
     said = f"{found.false_alarms} of {found.alerts} called false alarms"
-    facts = (
+    facts = [
         ("Overruns", late),
         ("Overdue now", str(found.overdue)),
         ("Alerts overruled", said if found.alerts else "no alert was raised"),
         ("Called expected", str(found.expected)),
-    )
+    ]
+    if found.untold:
+        facts.append(("Found too late", f"{found.untold} of days past, nobody was told"))
     return [
         Heading(text="Policy health"),
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
-        made_of(
+        see(
             "/spend budgets",
             "/spend alerts",
             "/policy show",

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from babel.numbers import format_currency
-
 from guardrails.alerts import words
+from guardrails.amounts import change as change
+from guardrails.amounts import exact
+from guardrails.amounts import money as money
+from guardrails.amounts import share as share
 from guardrails.contributions import shown_to
-from guardrails.money import Money
 from guardrails.periods import Period
 from guardrails.unit_economics import exactly
-from handlers.budgets.standing import last_day
+from handlers.ask.days import Compared, complete, with_before
 from handlers.conversation import Code, Small, Span, Table, text
 from handlers.turn import Turn
 
@@ -25,29 +26,48 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Days:
-    """The days of a dashboard: ``all`` to yesterday; ``whole``: those of them that are complete, ``before``: as
-    many before these. None while no day is complete."""
+    """The days of a dashboard: ``all`` to yesterday; ``complete``: those of them that are complete; ``compared``:
+    those that stand against days before, as ``/spend`` compares ``all``; ``week``: the last seven complete ones
+    against the seven before. None where the bill has no such days."""
 
     all: Period
-    whole: Period | None
-    before: Period | None
+    complete: Period | None
+    compared: Compared | None
+    week: Compared | None
+
+    @property
+    def whole(self) -> Period | None:
+        """The complete days that are compared; all complete ones where the bill has none before."""
+        return self.compared.now if self.compared else self.complete
+
+    @property
+    def before(self) -> Period | None:
+        """The days that they are compared with."""
+        return self.compared.before if self.compared else None
 
     @property
     def growing(self) -> tuple[date, ...]:
         """The days whose charges are not all in yet."""
-        first = self.whole.last + _DAY if self.whole else self.all.first
+        first = self.complete.last + _DAY if self.complete else self.all.first
         return tuple(first + n * _DAY for n in range((self.all.last - first).days + 1))
 
 
 def days_of(turn: Turn) -> Days:
     """The last 30 days to yesterday, as ``/spend`` has them."""
     every = Period(turn.today - DAYS * _DAY, turn.today - _DAY)
-    known = last_day(turn)
-    if known is None or known < every.first:
-        return Days(every, None, None)
-    whole = Period(every.first, known)
-    before = Period(whole.first - whole.days * _DAY, whole.first - _DAY)
-    return Days(every, whole, before)
+    found = complete(turn, every)
+    if isinstance(found, str):
+        return Days(every, None, None, None)
+    whole, _ = found
+    compared, week = with_before(turn, every), None
+    if whole.days >= 2 * WEEK:  # the sums of a dashboard reach no further back
+        week = with_before(turn, whole.newest(WEEK))
+    return Days(
+        every,
+        whole,
+        compared if isinstance(compared, Compared) else None,
+        week if isinstance(week, Compared) else None,
+    )
 
 
 def times_of(turn: Turn, period: Period) -> tuple[datetime, datetime]:
@@ -75,7 +95,7 @@ class Whole:
         """The parts as they are shown, and the total last: what is shown adds up, too."""
         step = shown_to(self.total, self.currency)
         shown = exactly([amount for _, amount in self.parts], self.total, step)
-        return tuple(_said(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
+        return tuple(exact(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
 
 
 def whole_of(
@@ -92,13 +112,6 @@ def whole_of(
     if "" in sums:
         parts.append((nothing, sums[""]))
     return Whole(tuple(parts), currency)
-
-
-def _said(amount: Decimal, currency: str, step: Decimal) -> str:
-    digits = max(0, -int(step.normalize().as_tuple().exponent))
-    zeros = "." + "0" * digits if digits else ""
-    pattern = f"¤#,##0{zeros};-¤#,##0{zeros}"
-    return format_currency(amount, currency, pattern, locale="en_US", currency_digits=False)
 
 
 def parts_table(
@@ -125,33 +138,22 @@ def parts_table(
     )
 
 
-def share(amount: Decimal, total: Decimal) -> str:
-    """``42 %``; a dash of nothing."""
-    return words.percent(float(amount / total)) if total else "–"
+def both(amounts: Mapping[date, Decimal], days: Compared) -> tuple[Decimal, Decimal]:
+    """What the days, and those before them, come to."""
+
+    def of(period: Period) -> Decimal:
+        return sum((a for d, a in amounts.items() if period.first <= d <= period.last), Decimal(0))
+
+    return of(days.now), of(days.before)
 
 
-def change(now: Decimal | float, before: Decimal | float) -> str:
-    """``+12 %`` against what was before; ``new`` when that was nothing."""
-    if before <= 0:
-        return "new" if now > 0 else "–"
-    moved = float(now) / float(before) - 1
-    if abs(moved) < 0.005:
-        return "no change"
-    return f"{'+' if moved >= 0 else '−'}{words.percent(abs(moved))}"
-
-
-def weeks(amounts: Mapping[date, Decimal], last: date) -> tuple[Decimal, Decimal]:
-    """What the seven days up to ``last``, and the seven before them, come to."""
-
-    def week(end: date) -> Decimal:
-        return sum((amounts.get(end - n * _DAY, Decimal(0)) for n in range(WEEK)), Decimal(0))
-
-    return week(last), week(last - WEEK * _DAY)
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """``$7,600``."""
-    return str(Money(amount, currency))
+def compared_line(days: Compared) -> str:
+    """``29 days to Sat 21 Nov, against the 29 to Thu 22 Oct``: the days that are compared."""
+    now, before = days.now, days.before
+    return (
+        f"{words.days(now.days)} to {words.day(now.last)}, "
+        f"against the {before.days} to {words.day(before.last)}"
+    )
 
 
 def unit_price(amount: Decimal, currency: str) -> str:
@@ -160,11 +162,25 @@ def unit_price(amount: Decimal, currency: str) -> str:
 
 
 def made_of(*commands: str, note: str = "") -> Small:
-    """The line that says which commands show what the figures above are made of."""
-    parts: list[str | Span] = ["Its parts: "]
+    """The line that says which commands have the very figures above, and what they are made of."""
+    return _line("Its parts: ", commands, note)
+
+
+def see(*commands: str, note: str = "") -> Small:
+    """The line that says where to look further; these commands have other figures."""
+    return _line("Look further: ", commands, note)
+
+
+def _line(begins: str, commands: Sequence[str], note: str) -> Small:
+    parts: list[str | Span] = [begins]
     for i, command in enumerate(commands):
         parts += [*([" · "] if i else []), Code(text=command)]
     return Small(text=text(*parts, *([f" · {note}"] if note else [])))
+
+
+def typed(*words_of: object) -> str:
+    """A command as it is typed: ``/spend why team search 2026-11-15 to 2026-11-21``."""
+    return " ".join(f"/spend {' '.join(map(str, words_of))}".split())
 
 
 def growing_line(days: Days) -> str:

@@ -15,6 +15,7 @@ from handlers.conversation import Actor, Block, Heading, Items, Message, Strong,
 from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.parts import (
+    UNALLOCATED,
     Days,
     Whole,
     days_of,
@@ -22,6 +23,7 @@ from handlers.dashboards.parts import (
     made_of,
     money,
     parts_table,
+    typed,
     whole_of,
 )
 from handlers.dashboards.scaling import scaling
@@ -81,13 +83,25 @@ def product(turn: Turn, _actor: Actor) -> Message:
     blocks: list[Block] = [
         Heading(text=title),
         table,
-        made_of("/spend forecast NAME", "/spend top features this month", note=growing_line(days)),
+        made_of(*_commands(whole, so_far), note=growing_line(days)),
         *([] if ahead is None else [*_jumps(turn, ahead), *_chart(ahead, currency)]),
         *_by_day(turn, days, currency),
         *price_tables(turn, days, "feature"),
         *scaling(turn, days),
     ]
     return Message(summary=title, blocks=tuple(blocks))
+
+
+def _commands(whole: Whole, so_far: Period) -> list[str]:
+    """What shows the sum, and the first row with where it ends."""
+    first = next((name for name, _ in whole.parts), UNALLOCATED)
+    if first == UNALLOCATED:
+        return [typed(so_far)]
+    return [
+        typed(so_far),
+        typed("feature", first, so_far),
+        typed("forecast feature", first),
+    ]
 
 
 def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:

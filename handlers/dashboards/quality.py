@@ -1,23 +1,31 @@
 """Cost against quality of experiments: what a unit costs and how good it is, against the days before."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from guardrails.alerts import words
 from guardrails.policy.alerts import CostPerUnit
+from handlers.ask.days import Compared
 from handlers.ask.unit_prices import per_label
-from handlers.conversation import Block, Heading, Point, Scatter, Table
+from handlers.conversation import Block, Fact, Heading, Point, Scatter, Table, text
 from handlers.dashboards.costs import first_price, price_said, prices
-from handlers.dashboards.parts import SHOWN, Days, change, made_of, money
+from handlers.dashboards.parts import (
+    SHOWN,
+    Days,
+    change,
+    compared_line,
+    made_of,
+    money,
+    typed,
+)
 from handlers.turn import Turn
 from storage import dashboards, spend
 
 #: What is drawn at most, and from which change on cost has moved (share).
 DRAWN = 24
 MOVED = Decimal("0.05")
-SAME = 1.005  # a score that is no better: what is said as “no change”
+SAME = 1.005  # a score that is so much better or less is hardly any better
 
 
 @dataclass(frozen=True)
@@ -35,56 +43,57 @@ class Judged:
 
     @property
     def dearer(self) -> bool:
-        """Whether it costs more than before and is no better."""
+        """Whether it costs more than before and is hardly any better."""
         rose = self.cost_before > 0 and self.cost > self.cost_before * (1 + MOVED)
         return rose and self.score < self.score_before * SAME
 
 
 def cost_against_quality(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> list[Block]:
     """The dearest experiments first, as a chart where two or more are measured alike, and as a table."""
-    if days.whole is None or days.before is None:
+    if days.compared is None:
         return []
-    found = list(judged(turn, days, sums))
+    dearest = sorted((n for n in sums if n), key=lambda n: (-sums[n], n))
+    found = list(judged(turn, days.compared, dearest))
     if not found:
         return []
     rows = [
-        (
-            one.name,
-            _cost_said(turn, one),
-            f"{one.score:.3f} {one.metric}" if one.metric else "–",
-            _moved(
-                change(one.cost, one.cost_before),
-                change(one.score, one.score_before) if one.metric else "",
-            ),
-        )
-        for one in found[:SHOWN]
+        (one.name, _cost_said(turn, one), _score_said(one), _moved(one)) for one in found[:SHOWN]
     ]
     return [
         Heading(text="Cost against quality"),
         *_chart(turn, found),
         Table(header=("Experiment", "Cost", "Quality", "Change"), rows=tuple(rows), align="lrrl"),
         made_of(
-            "/spend unit",
-            "/spend NAME last 30d",
-            note=f"complete days to {words.day(days.whole.last)}, "
-            f"against the {words.days(days.before.days)} before",
+            typed("experiment", found[0].name, days.all),
+            note=f"{compared_line(days.compared)}",
         ),
     ]
 
 
-def judged(turn: Turn, days: Days, sums: Mapping[str, Decimal]) -> Iterator[Judged]:
-    """The experiments with a unit cost or a score, in the order of their spend."""
+def cost_and_quality(turn: Turn, experiment: str, days: Compared) -> list[Fact]:
+    """What a unit of one experiment costs and how good it is, as the engineers' dashboard has it."""
+    facts = []
+    for one in judged(turn, days, [experiment]):
+        if one.unit is not None:
+            moved = change(one.cost, one.cost_before)
+            facts.append(Fact(label="Unit cost", value=text(f"{_cost_said(turn, one)}, {moved}")))
+        if one.metric:
+            moved = change(one.score, one.score_before)
+            facts.append(Fact(label="Quality", value=text(f"{_score_said(one)}, {moved}")))
+    return facts
+
+
+def judged(turn: Turn, days: Compared, names: Iterable[str]) -> Iterator[Judged]:
+    """Those of the experiments that have a unit cost or a score, in their order."""
     watch = turn.policy.watch
-    if days.whole is None or days.before is None or not (watch.units or watch.quality):
+    if not (watch.units or watch.quality):
         return
-    both = (days.whole, days.before)
+    both = (days.now, days.before)
     now, before = (prices(turn, p, "experiment") for p in both)
     spent, earlier = (spend.sums_by(turn.connection, turn.policy, p, "experiment") for p in both)
     good, was = (dashboards.means_by(turn.connection, watch.quality, p, "experiment") for p in both)
     nothing = Decimal(0)
-    for name, _ in sorted(sums.items(), key=lambda item: (-item[1], item[0])):
-        if not name:
-            continue
+    for name in names:
         unit = first_price(watch.units, now, name)
         metric = next((m for m in watch.quality if (m, name) in good), "")
         if unit is None and not metric:
@@ -117,7 +126,7 @@ def _chart(turn: Turn, found: Sequence[Judged]) -> list[Block]:
     dearer = [o for o in alike if o.dearer]
     if dearer:
         names = ", ".join(f"{o.name} ({change(o.cost, o.cost_before)})" for o in dearer)
-        said += f" Dearer than before and no better: {names}."
+        said += f" Dearer than before and hardly any better: {names}."
     return [
         Scatter(
             title="Cost against quality, by experiment",
@@ -143,8 +152,14 @@ def _cost_said(turn: Turn, one: Judged) -> str:
     return f"{money(one.cost, turn.policy.workspace.currency)} in all"
 
 
-def _moved(cost: str, quality: str) -> str:
+def _score_said(one: Judged) -> str:
+    return f"{one.score:.3f} {one.metric}" if one.metric else "–"
+
+
+def _moved(one: Judged) -> str:
     """``cost +12 %, quality −1 %``; ``none`` when neither has changed."""
+    cost = change(one.cost, one.cost_before)
+    quality = change(one.score, one.score_before) if one.metric else ""
     if cost == "no change" and quality in ("no change", ""):
         return "none"
     told = [f"cost {cost}"] if cost != "no change" else []

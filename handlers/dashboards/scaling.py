@@ -8,7 +8,7 @@ from guardrails.alerts import words
 from guardrails.periods import Period
 from handlers.ask.usage import Serving, at_more, books, serving
 from handlers.conversation import Block, Heading, Small, Table, text
-from handlers.dashboards.parts import Days, made_of, money
+from handlers.dashboards.parts import Days, made_of, money, typed
 from handlers.turn import Turn
 
 FEATURES = 3
@@ -50,8 +50,7 @@ def scaling(turn: Turn, days: Days) -> list[Block]:
         Table(header=header, rows=tuple(rows), align="llrr"),
         Small(text=text(said)),
         made_of(
-            "/spend unit",
-            "/spend NAME last 30d",
+            typed("unit feature", rows[0][0], days.all),
             note="beyond the usage that was seen this is an extrapolation",
         ),
     ]

@@ -197,7 +197,7 @@ def gate(desk: Desk, name: str, state: str = "done") -> None:
     desk.add(GateCase, **case.model_dump())
 
 
-def anomaly(desk: Desk, n: int, state: str) -> None:
+def anomaly(desk: Desk, n: int, state: str, *channels: str) -> None:
     row = Anomaly(
         id=f"a{n}",
         signal="spend",
@@ -211,7 +211,7 @@ def anomaly(desk: Desk, n: int, state: str) -> None:
         impact_micros=1,
         currency="USD",
         found={},
-        channels=[],
+        channels=list(channels),
         created_at=NOW,
     )
     desk.add(Anomaly, **row.model_dump())

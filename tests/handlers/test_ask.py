@@ -89,7 +89,7 @@ def test_the_first_line_says_what_changed_and_why(desk: Desk) -> None:
     (table,) = tables(message)
     assert adds_up(table, 1, 2, 3) == 3380
     assert "Sun 22 Nov is left out: not all charges are in yet." in lines(message)
-    assert any("/spend why experiment ranker 2026-11-09 to 2026-11-21" in s for s in lines(message))
+    assert any("/spend why experiment ranker 2026-11-09 to 2026-11-22" in s for s in lines(message))
 
 
 def test_volume_and_price_are_told_apart_sku_by_sku(desk: Desk) -> None:
@@ -154,13 +154,20 @@ def test_what_happened_meanwhile_stands_below(desk: Desk) -> None:
     message = desk.ask("why ranker last 7d")
     (anomaly,) = lines(message, "Anomalies that touch it")
     assert anomaly.startswith("Critical Spend of experiment ranker:")
-    assert anomaly.endswith("(open)")
+    assert anomaly.endswith("(not decided yet)")
     decided = lines(message, "Decided in these days")
     assert any("ranker the sandbox was granted" in line for line in decided)
     assert any("search-month overrun of $0.00: granted by Lead" in line for line in decided)
     everything = desk.ask("why last 7d")
     assert len(lines(everything, "Anomalies that touch it")) == 2
     assert any("(resolved: a sweep)" in s for s in lines(everything, "Anomalies that touch it"))
+    past = to_json(finding("index", last=LAST, days=3, allocation={"team": "data"}))
+    desk.add(Anomaly, **_row("a4", "open", past, channels=[], ended_on=LAST))
+    over = to_json(finding("tool ends", last=LAST, days=3, allocation={"team": "vision"}))
+    desk.add(Anomaly, **_row("a5", "open", over, ended_on=LAST))
+    touched = lines(desk.ask("why last 7d"), "Anomalies that touch it")
+    assert any("index" in s and s.endswith("(nobody was told)") for s in touched)
+    assert any("tool ends" in s and s.endswith("(ended, nobody answered)") for s in touched)
     assert lines(desk.ask("why index last 7d"), "Decided in these days") == []
 
 
@@ -204,7 +211,7 @@ def _row(key: str, state: str, found: dict[str, Any], **more: Any) -> dict[str, 
         impact_micros=1,
         currency="USD",
         found=found,
-        channels=[],
+        channels=["ml-search"],
         created_at=NOW,
     ).model_dump()
     return {**usual, "scope": f"{key}:{state}", **more}

@@ -1,7 +1,9 @@
 """Whose dashboard is whose, and what each of them says."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -28,10 +30,11 @@ from handlers.dashboards.engineers import engineers
 from handlers.dashboards.executives import executives, waited
 from handlers.dashboards.finance import finance
 from handlers.dashboards.finops import finops
-from handlers.dashboards.parts import change, unit_price
+from handlers.dashboards.parts import unit_price
 from handlers.dashboards.product import product
 from handlers.dashboards.showing import DASHBOARDS, default_for, show
-from storage import budgets
+from handlers.sandboxes.control import halt, resume
+from storage import budgets, sandboxes
 from storage.database import Database
 from storage.tables.spend import MetricPoint
 from tests.conftest import NOW, Clock
@@ -140,23 +143,108 @@ def test_every_figure_says_where_its_parts_are_and_they_are_there(desk: Desk) ->
             sections[-1].append(block)
         for i, section in enumerate(sections):
             figures = any(isinstance(b, Table | Facts | Items | Chart) for b in section)
-            commands = {
-                span.text
-                for b in section
-                if isinstance(b, Small) and b.text[0] == Plain(text="Its parts: ")
-                for span in b.text
-                if isinstance(span, Code)
-            }
+            commands = {*named(section, "Its parts: "), *named(section, "Look further: ")}
             # tables of unit costs follow each other and have one line below the last
             whole = commands or "Cost per" in words(Message(summary="", blocks=tuple(section[:1])))
             assert not figures or whole, f"{name}, part {i}"
             typed |= commands
     assert len(typed) > 12
     for command in sorted(typed):
-        words_of = command.removeprefix("/").replace("NAME", "ranker").replace("TEAM", "search")
-        first, _, rest = words_of.partition(" ")
-        reply = desk.act("command", first, text=rest)
-        assert reply.kind == "private", (command, reply)
+        assert answer(desk, command)
+
+
+def named(blocks: Iterable[Block], begins: str) -> list[str]:
+    """The commands of the lines that begin so."""
+    return [
+        span.text
+        for b in blocks
+        if isinstance(b, Small) and b.text[0] == Plain(text=begins)
+        for span in b.text
+        if isinstance(span, Code)
+    ]
+
+
+def answer(desk: Desk, command: str) -> str:
+    """What a command says, as it stands in a message."""
+    first, _, rest = command.removeprefix("/").partition(" ")
+    reply = desk.act("command", first, text=rest)
+    assert reply.kind == "private", (command, reply)
+    return words(reply.message)
+
+
+ALL = "2026-10-24 to 2026-11-22"
+MONTH = "2026-11-01 to 2026-11-22"
+WEEK = "2026-11-15 to 2026-11-21"
+#: What each command that a dashboard names has of it: sums, and how they changed.
+FIGURES = {
+    "company": {
+        f"/spend {ALL}": ["$1,410"],
+        f"/spend why {WEEK}": ["+50 %"],
+        f"/spend top experiments {WEEK}": ["+200 %", "+50 %"],
+        f"/spend experiment chat {ALL}": ["$3.45 per output", "+25 %", "0.400 ndcg"],
+        "/spend alerts": ["Spend of experiment ranker"],
+        "/spend budgets": ["search-month", "3 %"],
+    },
+    "engineer": {
+        f"/spend team search {ALL}": ["$1,260"],
+        f"/spend why team search {WEEK}": ["+57 %"],
+        f"/spend experiment chat {ALL}": ["$3.45 per output", "+25 %", "0.400 ndcg"],
+        "/spend alerts": ["Spend of experiment ranker"],
+        "/spend budgets": ["search-month", "3 %"],
+    },
+    "product": {
+        f"/spend {MONTH}": ["$1,090"],
+        f"/spend feature talk {MONTH}": ["$600"],
+        "/spend forecast feature talk": ["$800"],
+        f"/spend unit feature talk {ALL}": ["$3.45", "+25 %"],
+    },
+    "executive": {
+        f"/spend {ALL}": ["$1,410"],
+        f"/spend unit {ALL}": ["$2.75", "+33 %"],
+    },
+    "finops": {
+        f"/spend {ALL}": ["$1,410", "89 % by tags"],
+        f"/spend unclaimed {ALL}": ["$150", "Bedrock"],
+        "/spend maturity search": ["search"],
+    },
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_commands_that_a_dashboard_names_have_its_figures(
+    sqlite: Database, clock: Clock, name: str
+) -> None:
+    """A dashboard compared with the days directly before, its commands with those of the period before."""
+    desk = Desk(sqlite, made(), clock)
+    mine: dict[str, Any] = {"team": "search", "is_ai": True, "allocated_by": "tags"}
+    ranker, chat = (
+        {"experiment": "ranker", "feature": "find"},
+        {"experiment": "chat", "feature": "talk"},
+    )
+    desk.daily(10, **ranker, **mine)
+    desk.daily(20, days=8, **ranker, **mine)
+    desk.daily(20, **chat, **mine)
+    desk.daily(5, days=30, **chat, **mine)
+    desk.daily(
+        50, last=date(2026, 11, 22), days=1, **chat, **mine
+    )  # not complete: in no comparison
+    desk.daily(
+        90, last=date(2026, 10, 23), days=1, **chat, **mine
+    )  # between the days that are compared
+    desk.daily(5, is_ai=True, service="Bedrock", account="sales", allocated_by="none")
+    for served in (ranker, chat):
+        desk.measure("outputs", 7.25, **served)
+        desk.measure("ndcg", 0.4, **served)
+    desk.turn(lambda turn: publish(turn, [finding()]))
+    which = DASHBOARDS.get(name, engineers)
+    shown = desk.show(which, "engineer@example.com" if name == "engineer" else "finops@example.com")
+    assert sorted({*named(shown.blocks, "Its parts: ")}) == sorted(FIGURES[name])
+    for command, figures in FIGURES[name].items():
+        for figure in figures:
+            assert figure in answer(desk, command), command
+            assert any(
+                part in words(shown) for part in (figure, figure.removesuffix(" by tags"))
+            ), figure
 
 
 # --- what they say --------------------------------------------------------------------------------
@@ -185,7 +273,7 @@ def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk)
     assert list(rows(runway)) == ["search-month"]
     (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
     assert chart.alt == (
-        "Spend of team search by experiment, the week to Sat 21 Nov against the week before: "
+        "Spend of team search by experiment, 7 days to Sat 21 Nov, against the 7 to Sat 14 Nov: "
         "ranker $200 a day, +100 %; old $50.00 a day, no change."
     )
     assert [p.name for p in chart.panels] == ["ranker", "old"]
@@ -356,15 +444,15 @@ def test_finance_sees_what_changed_spend(desk: Desk) -> None:
     desk.daily(2.005, last=date(2026, 11, 21), days=1)
     (chart,) = (b for b in desk.show(finance).blocks if isinstance(b, Waterfall))
     assert [(s.name, s.amount) for s in (chart.start, *chart.steps, chart.end)] == [
-        ("to Fri 23 Oct", Decimal("3770.00")),
-        ("vision", Decimal("-870.00")),
+        ("to Thu 22 Oct", Decimal("3740.00")),
+        ("vision", Decimal("-840.00")),
         ("search", Decimal("500.00")),
         ("not allocated", Decimal("2.00")),
         ("to Sat 21 Nov", Decimal("3402.00")),
     ]
     assert chart.alt == (
-        "Spend of 29 days to Sat 21 Nov: $3,402, after $3,770 in as many before (−10 %): "
-        "vision −$870, search +$500 and not allocated +$2.00."
+        "Spend of 29 days to Sat 21 Nov: $3,402, after $3,740 in as many to Thu 22 Oct (−9 %): "
+        "vision −$840, search +$500 and not allocated +$2.00."
     )
 
 
@@ -390,7 +478,7 @@ def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> 
     assert chart.alt == (
         "Cost against quality of 3 experiments. Best is chat: 0.700 ndcg at $0.20 per 1,000 inferences. "
         "Cheapest is old: 0.400 at $0.05 per 1,000 inferences. "
-        "Dearer than before and no better: ranker (+17 %)."
+        "Dearer than before and hardly any better: ranker (+17 %)."
     )
 
 
@@ -402,16 +490,17 @@ def test_an_open_anomaly_stands_out_among_the_small_charts(desk: Desk) -> None:
 
 
 def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
-    ai = {"is_ai": True, "experiment": "ranker"}
+    ai = {"is_ai": True, "experiment": "ranker", "feature": "find"}
     desk.daily(10, stage="exploration", **ai)
     desk.daily(20, stage="pilot", is_gpu=True, experiment="gpus", quantity=4.0)
     desk.daily(70, stage="production", **ai)
     desk.daily(100, stage="production")
     desk.measure("gpu_hours_busy", 3, experiment="gpus")
-    desk.measure("outputs", 40, experiment="ranker")
+    desk.measure("outputs", 40, experiment="ranker", feature="find")
     sandbox(desk, "one", zone="exploring")
     sandbox(desk, "two", overrun_id="o2")
-    sandbox(desk, "old", asked_at=datetime(2026, 8, 1, tzinfo=UTC), starts_on=date(2026, 8, 1))
+    august = datetime(2026, 8, 1, tzinfo=UTC)
+    sandbox(desk, "old", asked_at=august, active_at=august, starts_on=date(2026, 8, 1))
     sandbox(desk, "done", state="closed", ended_at=NOW, overrun_id="o3")
     overrun(desk, "o2", kind="sandbox", decided_at=NOW, opened_at=NOW - timedelta(hours=4))
     overrun(desk, "o3", kind="sandbox", decided_at=NOW, opened_at=NOW - timedelta(hours=9))
@@ -431,10 +520,23 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     assert said["Stopped"] == "0 halted, 1 ended"
     assert said["Time to decision"] == "4.0 hours (median of 3)"
     assert said["Idle GPUs"] == "25 % of 116 GPU hours"
-    assert said["Serving one output"] == "$2.00, no change"
+    assert said["Cost per output"] == "$2.00, no change"
     assert tables(shown)[-1].rows == (("gpus", "29", "25 %"), ("All", "29", "25 %"))
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
     assert "30 % of AI spend in the week to Sat 21 Nov; it was 30 %" in chart.alt
+
+
+def test_a_halt_counts_after_it_was_resumed_and_what_began_today_has_begun(desk: Desk) -> None:
+    """A sandbox that ran again was no halt any more; one that began today was asked for and had not started."""
+    desk.daily(10, is_ai=True)
+    sandbox(desk, "new", asked_at=NOW, active_at=NOW, starts_on=NOW.date())
+    (row,) = desk.turn(lambda turn: sandboxes.living(turn.connection))
+    desk.turn(lambda turn: halt(turn, row, actor="x", name="X", why="Too dear."))
+    (row,) = desk.turn(lambda turn: sandboxes.living(turn.connection))
+    desk.turn(lambda turn: resume(turn, row, actor="x", name="X", why="Cheaper now."))
+    said = facts(desk.show(executives))
+    assert said["Sandboxes asked for"] == said["Started"] == "1"
+    assert said["Stopped"] == "1 halted, 0 ended"
 
 
 def test_without_the_metric_there_is_no_share_of_idle_gpus(desk: Desk) -> None:
@@ -453,7 +555,8 @@ def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
     overrun(desk, "o4", state="withdrawn", decided_at=NOW, due_at=NOW - timedelta(days=1))
     overrun(desk, "o5", state="open", due_at=NOW - timedelta(hours=1))
     for n, state in enumerate(("open", "false-alarm", "expected", "resolved")):
-        anomaly(desk, n, state)
+        anomaly(desk, n, state, "ml-search")
+    anomaly(desk, 9, "open")  # of days past: it was recorded, nobody was told
     shown = desk.show(finops)
     assert shown.summary == "FinOps: 85 % of $3,000 is allocated"
     first, shadow, levels = tables(shown)
@@ -466,17 +569,13 @@ def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
     assert said["Overdue now"] == "1"
     assert said["Alerts overruled"] == "1 of 4 called false alarms"
     assert said["Called expected"] == "1"
+    assert said["Found too late"] == "1 of days past, nobody was told"
 
 
 # --- small things ---------------------------------------------------------------------------------
 
 
-def test_changes_prices_and_waits_in_words() -> None:
-    assert change(Decimal(150), Decimal(100)) == "+50 %"
-    assert change(Decimal(50), Decimal(100)) == "−50 %"
-    assert change(Decimal(100), Decimal("100.1")) == "no change"
-    assert change(Decimal(1), Decimal(0)) == "new"
-    assert change(Decimal(0), Decimal(0)) == "–"
+def test_prices_and_waits_in_words() -> None:
     assert unit_price(Decimal("0.8"), "USD") == "$0.80"
     assert unit_price(Decimal("0.00414"), "USD") == "$0.00414"
     assert unit_price(Decimal("0.00000321"), "USD") == "$0.00000321"
