@@ -216,6 +216,22 @@ def test_money_without_a_rate_is_left_out(there: Past) -> None:
     assert (spend.count("right"), spend.saved) == (1, 0)
 
 
+def test_only_money_that_is_spent_is_saved_and_each_charge_once(there: Past) -> None:
+    """A resolved drop of quality saved the money that somebody had put on it; a budget that people stopped and an
+    anomaly of an experiment inside it saved the same money twice."""
+    there.begins()
+    for signal in ("quality", "cost-per-unit", "resource-mix"):
+        there.anomaly(signal, at(10, 6), "resolved", signal=signal)
+    there.clock.now = AFTER
+    assert there.turn(lambda t: gather(t, QUARTER)).saved == 0
+    # 300 a day each for a week; the feature's own charges are those without an experiment.
+    there.anomaly("ranker", at(10, 6), "resolved")
+    there.anomaly("rest", at(10, 6), "resolved", scope="feature:semantic-search")
+    there.anomaly("gpus", at(10, 6), "resolved", signal="gpu-usage", scope="experiment:ranker")
+    there.anomaly("nobody", at(10, 6), "resolved", scope="account:ml / Compute")
+    assert there.turn(lambda t: gather(t, QUARTER)).saved == 3 * 7 * 450
+
+
 def test_unclaimed_spend_counts_in_its_own_currency(sqlite: Database, clock: Clock) -> None:
     """A bill in euros: its cost was taken for the same number of dollars."""
     text = text_of(("holidays: DE}", "holidays: DE, rates: {EUR: 1.10}}"))
