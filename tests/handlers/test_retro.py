@@ -435,11 +435,27 @@ def test_without_history_it_offers_the_quarter_that_has(there: Past) -> None:
     there.clock.now = at(11, 23)
     assert "the bot has not run yet" in command(there, "").sentence  # type: ignore[attr-defined]
     there.note(at(11, 1), "budget.moved", "budget:ranker")
-    sentence = command(there, "").sentence  # type: ignore[attr-defined]
+    sentence = command(there, "2026-Q3").sentence  # type: ignore[attr-defined]
     assert sentence == (
         "Nothing is known of 2026-Q3. The newest quarter with a history is 2026-Q4: /council retro 2026-Q4"
     )
     assert command(there, "2026-Q4").kind == "private"  # type: ignore[attr-defined]
+
+
+def test_the_running_quarter_is_shown_only_when_nothing_is_known_of_the_last(there: Past) -> None:
+    """In its first weeks a bot said only that nothing was known of the quarter before it was there."""
+    there.clock.now = at(11, 23)
+    there.note(at(11, 1), "budget.moved", "budget:ranker")
+    message = command(there, "").message  # type: ignore[attr-defined]
+    assert message.summary.startswith("Retrospective 2026-Q4 so far: ")
+    assert message.blocks[-1].text[0].text == (
+        "Nothing is known of 2026-Q3, so this is 2026-Q4, which is not over yet."
+    )
+    there.clock.now = AFTER + timedelta(days=1)
+    there.note(AFTER, "budget.moved", "budget:ranker")
+    message = command(there, "").message  # type: ignore[attr-defined]
+    assert message.summary.startswith("Retrospective 2026-Q4: ")
+    assert "not over yet" not in message.model_dump_json()
 
 
 def test_a_quarter_that_runs_is_shown_as_far_as_it_is(there: Past) -> None:
