@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import err, fail, started
+from bot.cli.start import err, fail, progress, started
 
 if TYPE_CHECKING:
     from bot.cli.start import Start
@@ -107,10 +107,6 @@ def _retro(start: "Start", asked: "Quarter | None") -> "Retro":
         raise fail(sentence)
     if why:
         err.print(why, markup=False, soft_wrap=True)
-
-    def progress(what: str, share: float) -> None:
-        if err.is_terminal:
-            err.print(f"{what}: {share:.0%}", end="\r", markup=False)
 
     return make(start.database, start.loaded, now, quarter, progress)
 
