@@ -25,6 +25,7 @@ from storage import policy_replays
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from storage.policy_replays import ClaimedReplay
+from storage.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ BEAT = 5.0  # seconds between renewals of a lease, and of what is told of the pr
 TOLD = 10.0  # seconds between two words about the progress
 MOST = 3  # times that a replay is begun whose runner died
 CHECKS = 3  # times that a role which cannot be checked is asked for
-Progress = Callable[[str, float], None]
 
 
 class Stopped(Exception):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import err, fail, policy, started
+from bot.cli.start import fail, policy, progress, started
 
 if TYPE_CHECKING:
     from guardrails.policy.model import Workspace
@@ -39,10 +39,6 @@ def replay_command(
             days = window(connection, start.loaded.policy, length)
         if days is None:
             raise fail("No bill has been read yet: run sandrail ingest first.")
-
-        def progress(what: str, share: float) -> None:
-            if err.is_terminal:
-                err.print(f"{what}: {share:.0%}", end="\r", markup=False)
 
         try:
             report = replay(start.database, start.loaded, changed, *days, progress)

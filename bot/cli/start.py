@@ -31,6 +31,12 @@ def fail(sentence: str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def progress(what: str, share: float) -> None:
+    """Says on a terminal, in one line that changes, how far something has come."""
+    if err.is_terminal:
+        err.print(f"{what}: {share:.0%}", end="\r", markup=False)
+
+
 def settings() -> Settings:
     """The environment's settings, or exit 1 with one line."""
     try:

@@ -30,7 +30,7 @@ from handlers.policy_rules.words import SHORT, role_words
 from handlers.refusals import Unreadable
 from handlers.router import command
 from handlers.turn import Turn
-from storage.policy_replays import in_force_since
+from storage import audit
 
 _SHOWN = 15  # doubts
 
@@ -52,7 +52,7 @@ def show_help(turn: Turn, it: Interaction) -> Private:
 def show_policy(turn: Turn, it: Interaction) -> Private:
     """The policy of now in brief."""
     _no_words(it)
-    policy, since = turn.policy, in_force_since(turn.connection, turn.loaded.hash)
+    policy, since = turn.policy, audit.in_force_since(turn.connection, turn.loaded.hash)
     title = f"The policy of {policy.workspace.name}"
     may = either(role_words(roles_that_may(policy, "policy.replay")))
     in_force = text(At(time=since)) if since else text("no decision yet")

@@ -1,6 +1,6 @@
 """Alerts of a policy on stored history: the daily round's own code, day by day, on a copy of what was told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +20,8 @@ from storage.database import Database
 from storage.history_series import Mornings
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
-Progress = Callable[[str, float], None]
 _HOUR = time(12)  # rounds of other hours see the same days
 #: What findings depend on, and what else their alerts do.
 _FINDINGS = ("detection", "watch", "workspace", "bills")

@@ -20,7 +20,7 @@ from guardrails.replay import (
     typical_waits,
 )
 from handlers.replay import budgets, gates, redlines, zones
-from handlers.replay.alerts import Progress, alerts_of, replay_alerts
+from handlers.replay.alerts import alerts_of, replay_alerts
 from handlers.replay.approvals import recorded, routing
 from handlers.replay.rounds import Rounds
 from handlers.replay.side import OneSide, side_under
@@ -28,6 +28,7 @@ from storage import audit, history
 from storage.budgets import NoRate
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 from storage.series_window import MissingRateError, read_rates
 
 #: Sections whose change has no part in a replay: bills are not read anew.

@@ -7,6 +7,7 @@ from typing import Any
 from guardrails.alerts import words
 from guardrails.alerts.routing import matches
 from guardrails.detection.found import Scope
+from guardrails.policy.alerts import Signal
 from guardrails.retro.places import rule_id
 from guardrails.retro.saving import of_resolved
 from guardrails.retro.tally import Case, Outcome
@@ -19,6 +20,9 @@ from storage import audit, retro
 TOLD_LATE = timedelta(days=5)
 #: Unclaimed spend went on for so long before anybody was asked.
 ASKED_LATE = timedelta(days=30)
+#: Signals whose anomalies are money that is spent: dearer units, another mix and worse quality are no money of
+#: their own.
+SAVES: tuple[Signal, ...] = ("spend", "gpu-usage")
 _OUTCOMES: dict[str, Outcome] = {
     "resolved": "right",
     "false-alarm": "needless",
@@ -55,10 +59,11 @@ def _anomaly(frame: Frame, found: Gathered, row: Any) -> None:
     for i, route in enumerate(frame.policy.alerts.routes):
         if matches(route.when, finding):
             found.add(rule_id("route", i), row.id, case)
-    if outcome == "right" and row.direction == "up" and impact is not None:
+    saves = row.signal in SAVES and row.direction == "up"
+    if outcome == "right" and saves and impact is not None:
         saving = of_resolved(
             f"{rule} {row.id}",
-            row.scope,
+            _where(row.scope),
             impact,
             started_on=row.started_on,
             last_on=row.last_on,
@@ -66,6 +71,15 @@ def _anomaly(frame: Frame, found: Gathered, row: Any) -> None:
             most=frame.rules.saving_days,
         )
         found.save(saving)
+
+
+def _where(scope: str) -> dict[str, str]:
+    """What the charges of a series of spend have: each charge is in one, that of its experiment, else of its
+    feature, else of its team, else of its account. So a feature's are those without an experiment."""
+    known = Scope.parse(scope)
+    wider = ("experiment", "feature", "team")
+    above = wider[: wider.index(known.dimension)] if known.dimension in wider else wider
+    return {**dict.fromkeys(above, ""), known.dimension: known.value}
 
 
 def _scope(scope: str) -> str:

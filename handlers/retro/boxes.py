@@ -59,7 +59,7 @@ def _redline(frame: Frame, found: Gathered, row: Any) -> None:
     days = days_of(frame, {"experiment": row.sandbox_name}, stopped_on)
     saving = of_stop(
         f"{rule} {row.id}",
-        f"experiment:{row.sandbox_name}",
+        {"experiment": row.sandbox_name},
         [(day, money) for day, money in days if day >= row.starts_on],
         stopped_on=stopped_on,
         ends_on=row.ends_on,

@@ -11,7 +11,6 @@ from guardrails.retro.places import rules_of as places_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.tally import Friction, Tally, friction_of
 from guardrails.retro.verdict import Judged, judge_all
-from handlers.replay.alerts import Progress
 from handlers.replay.rounds import window
 from handlers.replay.run import NoReplay, replay
 from handlers.retro import alerts, boxes, ladder
@@ -22,6 +21,7 @@ from handlers.turn import Turn
 from storage import retro
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
 log = logging.getLogger(__name__)
 

@@ -133,10 +133,9 @@ def _halted(frame: Frame, found: Gathered, row: Any) -> None:
     if not parts or row.decided_at is None or frame.known is None:
         return
     stopped_on, most = frame.day(row.decided_at), frame.rules.saving_days
-    scope = " · ".join(f"{d}:{v}" for d, v in sorted(parts.items()))
     saving = of_stop(
         f"{rule_id('rung', row.rung_name)} {row.id} {_last_place(found, row)}",
-        scope,
+        {str(name): value for name, value in parts.items()},
         days_of(frame, parts, stopped_on),
         stopped_on=stopped_on,
         ends_on=row.until,

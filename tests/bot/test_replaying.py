@@ -12,7 +12,7 @@ import pytest
 import bot.replaying
 from bot.delivery import Delivery
 from bot.kernel import Kernel
-from bot.replaying import Job, Progress, Replaying, Stopped, replayed
+from bot.replaying import Job, Replaying, Stopped, replayed
 from guardrails.replay import Report
 from handlers.policy_rules import outcome
 from handlers.replay.run import replay
@@ -20,6 +20,7 @@ from storage import policy_replays
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from storage.policy_replays import LEASE, ClaimedReplay
+from storage.progress import Progress
 from tests.bot.wall import Wall
 from tests.conftest import Clock
 from tests.handlers.alerting import Bot

@@ -216,6 +216,22 @@ def test_money_without_a_rate_is_left_out(there: Past) -> None:
     assert (spend.count("right"), spend.saved) == (1, 0)
 
 
+def test_only_money_that_is_spent_is_saved_and_each_charge_once(there: Past) -> None:
+    """A resolved drop of quality saved the money that somebody had put on it; a budget that people stopped and an
+    anomaly of an experiment inside it saved the same money twice."""
+    there.begins()
+    for signal in ("quality", "cost-per-unit", "resource-mix"):
+        there.anomaly(signal, at(10, 6), "resolved", signal=signal)
+    there.clock.now = AFTER
+    assert there.turn(lambda t: gather(t, QUARTER)).saved == 0
+    # 300 a day each for a week; the feature's own charges are those without an experiment.
+    there.anomaly("ranker", at(10, 6), "resolved")
+    there.anomaly("rest", at(10, 6), "resolved", scope="feature:semantic-search")
+    there.anomaly("gpus", at(10, 6), "resolved", signal="gpu-usage", scope="experiment:ranker")
+    there.anomaly("nobody", at(10, 6), "resolved", scope="account:ml / Compute")
+    assert there.turn(lambda t: gather(t, QUARTER)).saved == 3 * 7 * 450
+
+
 def test_unclaimed_spend_counts_in_its_own_currency(sqlite: Database, clock: Clock) -> None:
     """A bill in euros: its cost was taken for the same number of dollars."""
     text = text_of(("holidays: DE}", "holidays: DE, rates: {EUR: 1.10}}"))
@@ -419,11 +435,27 @@ def test_without_history_it_offers_the_quarter_that_has(there: Past) -> None:
     there.clock.now = at(11, 23)
     assert "the bot has not run yet" in command(there, "").sentence  # type: ignore[attr-defined]
     there.note(at(11, 1), "budget.moved", "budget:ranker")
-    sentence = command(there, "").sentence  # type: ignore[attr-defined]
+    sentence = command(there, "2026-Q3").sentence  # type: ignore[attr-defined]
     assert sentence == (
         "Nothing is known of 2026-Q3. The newest quarter with a history is 2026-Q4: /council retro 2026-Q4"
     )
     assert command(there, "2026-Q4").kind == "private"  # type: ignore[attr-defined]
+
+
+def test_the_running_quarter_is_shown_only_when_nothing_is_known_of_the_last(there: Past) -> None:
+    """In its first weeks a bot said only that nothing was known of the quarter before it was there."""
+    there.clock.now = at(11, 23)
+    there.note(at(11, 1), "budget.moved", "budget:ranker")
+    message = command(there, "").message  # type: ignore[attr-defined]
+    assert message.summary.startswith("Retrospective 2026-Q4 so far: ")
+    assert message.blocks[-1].text[0].text == (
+        "Nothing is known of 2026-Q3, so this is 2026-Q4, which is not over yet."
+    )
+    there.clock.now = AFTER + timedelta(days=1)
+    there.note(AFTER, "budget.moved", "budget:ranker")
+    message = command(there, "").message  # type: ignore[attr-defined]
+    assert message.summary.startswith("Retrospective 2026-Q4: ")
+    assert "not over yet" not in message.model_dump_json()
 
 
 def test_a_quarter_that_runs_is_shown_as_far_as_it_is(there: Past) -> None:

@@ -14,7 +14,7 @@ from guardrails.retro.patch import NoPatch, diff
 from guardrails.retro.places import rules_of as places_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.tally import Case, Tally
-from guardrails.retro.verdict import DROPPABLE
+from guardrails.retro.verdict import DROPPABLE, Verdict
 from handlers.retro.proposals import changed, only_differs
 from storage.database import Database
 from storage.policy_file import load_policy, parse_policy
@@ -101,6 +101,29 @@ def test_a_policy_with_the_line_ends_of_windows(tmp_path: Path) -> None:
     new = changed(loaded, (Change(("detection", "band"), 3.5, 4.4),))
     assert new.text == loaded.text.replace("band: 3.5", "band: 4.4")
     assert new.text.count("\r\n") == POLICY.text.count("\n")
+
+
+def test_a_change_that_would_be_none_or_go_the_other_way_is_not_proposed() -> None:
+    """A percent more than a cap of 1,030 was rounded to 1,000."""
+    text = text_of(
+        ("hour_cost: 80", "hour_cost: 80\n  step: 1"),
+        ("cap: 2000", "cap: 1030"),
+        ("up_to: 500, percent: 10", "up_to: 5000, percent: 25"),
+        ("band: 3.5", "band: 20"),
+    )
+    policy = loaded_from(text).policy
+    rules = policy.retrospective
+    assert rules is not None
+    by_id = {rule.id: rule for rule in places_of(policy)}
+
+    def moves(rule: str, verdict: Verdict) -> list[tuple[object, object]]:
+        tally = Tally(by_id[rule], (Case("needless"),))
+        return [(c.old, c.new) for edit in candidates(policy, rules, tally, verdict) for c in edit]
+
+    assert moves("sandboxes.zones[exploring]", "loosen") == [(1030, 1040)]
+    assert moves("sandboxes.zones[exploring]", "tighten") == [(1030, 1000)]
+    assert moves("ladder.rungs[lead]", "loosen") == []  # own takes as much as lead already
+    assert moves("detection.signals[spend]", "loosen") == []  # no band is wider
 
 
 def test_every_change_of_every_rule_is_valid_and_changes_nothing_else() -> None:
