@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from storage.rows import add_row, change_row, insert_into
 from storage.tables.council import CouncilDigest, CouncilFollowUp, CouncilItem, CouncilVote
@@ -82,6 +82,11 @@ def left_over(connection: Connection, week: str) -> Sequence[ItemRow]:
 def change_item(connection: Connection, row: ItemRow, **values: Any) -> ItemRow:
     """Changes an item that is still as it was read, and returns it as it is then. Raises Lost when it is not."""
     return change_row(connection, _items, row, **values)
+
+
+def remove_item(connection: Connection, item_id: str) -> None:
+    """Takes something off an agenda on which nobody has spoken."""
+    connection.execute(delete(_items).where(_items.c.id == item_id))
 
 
 def vote(

@@ -257,7 +257,9 @@ def close(turn: Turn, week: str, inputs: dict[str, Any]) -> None:
         if row.decision == "defer":
             _again(turn, row)
         closed.append(row)
-    turn.reply(key_of(week), f"{key_of(week)}:minutes", minutes(turn, Week.parse(week), closed))
+    if closed:  # everything may have been taken off
+        said = minutes(turn, Week.parse(week), closed)
+        turn.reply(key_of(week), f"{key_of(week)}:minutes", said)
     turn.audit(COUNCIL, "council.closed", key_of(week), items=[r.id for r in closed])
 
 
