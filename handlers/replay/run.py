@@ -19,7 +19,7 @@ from guardrails.replay import (
 from handlers.replay import budgets, gates, redlines, zones
 from handlers.replay.alerts import Progress, alerts_of, replay_alerts
 from handlers.replay.approvals import recorded, routing
-from handlers.replay.rounds import Rounds
+from handlers.replay.rounds import rounds_of
 from handlers.replay.side import side_under
 from storage import history
 from storage.budgets import NoRate
@@ -87,7 +87,7 @@ def _by_rules(
     connection: Connection, now: LoadedPolicy, new: LoadedPolicy, first: date, last: date
 ) -> Report:
     """Everything but the alerts."""
-    rounds = Rounds(first, last, history.newest_day(connection) or first)
+    rounds = rounds_of(connection, first, last)
     books = budgets.read_books(connection, rounds)
     them = redlines.read_sandboxes(books, now.policy)
     both = (now, new)
