@@ -55,7 +55,7 @@ class LoadedPolicy:
     name: str = "app.yaml"  # the file's, in its folder
 
     def doubtful(self) -> Iterator[str]:
-        """What is allowed but hardly meant, a sentence each."""
+        """What is allowed but probably a mistake, a sentence each."""
         yield from self.policy.doubtful()
         yield from without_runbook(self.policy, self.runbooks)
         yield from nobody(self.runbooks.values(), self.policy.staffed())

@@ -44,7 +44,7 @@ def counted(*counts: tuple[int, str]) -> str:
 
 
 def costs(frame: Frame) -> Part | None:
-    """The week's spend and what changed most, and why; None while no day of it is whole."""
+    """The week's spend and what changed most, and why; None while no day of it is complete."""
     if frame.period is None or frame.earlier is None:
         return None
     c, policy = frame.turn.connection, frame.turn.policy
@@ -60,7 +60,11 @@ def costs(frame: Frame) -> Part | None:
     rows.append(_row(frame, Mover("All", earlier, total)))
     period = frame.period
     days = f"{words.day(period.first)} to {words.day(period.last)}"
-    short = "" if period.days == 7 else f", {words.days(period.days)} that are whole"
+    short = (
+        ""
+        if period.days == 7
+        else f", {period.days} complete {'day' if period.days == 1 else 'days'}"
+    )
     blocks: list[Block] = [
         Paragraph(text=text(f"{days}{short}, against the same days a week before.")),
         Table(header=("Experiment", "Spend", "Before", "Change"), rows=tuple(rows), align="lrrr"),
