@@ -247,7 +247,7 @@ def show_budgets(turn: Turn, it: Interaction) -> Private:
         Heading(text=title),
         Table(header=header, rows=rows, align="lrrrl"),
         *budget_words.notes(turn, found),
-        Small(text=text("More than one has: ", Code(text="/spend overrun NAME"))),
+        Small(text=text("To ask for more than a budget has: ", Code(text="/spend overrun NAME"))),
     ]
     return Private(message=Message(summary=title, blocks=tuple(blocks)))
 

@@ -61,7 +61,7 @@ class LoadedPolicy:
         return replace(self, policy=policy, hash=policy_hash(policy, self.runbooks), text=text)
 
     def doubtful(self) -> Iterator[str]:
-        """What is allowed but hardly meant, a sentence each."""
+        """What is allowed but probably a mistake, a sentence each."""
         yield from self.policy.doubtful()
         yield from without_runbook(self.policy, self.runbooks)
         yield from nobody(self.runbooks.values(), self.policy.staffed())

@@ -194,7 +194,7 @@ class Policy(Section):
         )
 
     def doubtful(self) -> Iterator[str]:
-        """What is allowed but hardly meant, a sentence each."""
+        """What is allowed but probably a mistake, a sentence each."""
         from guardrails.policy.doubts import doubts  # it knows the whole policy
 
         return doubts(self)

@@ -51,7 +51,7 @@ def items(title: str, lines: list[Text]) -> Block:
 
 
 def costs(frame: Frame) -> Part | None:
-    """The week's spend and what changed most, and why; None while no day of it is whole."""
+    """The week's spend and what changed most, and why; None while no day of it is complete."""
     if frame.period is None or frame.earlier is None:
         return None
     c, policy = frame.turn.connection, frame.turn.policy
@@ -66,7 +66,11 @@ def costs(frame: Frame) -> Part | None:
     whole = whole_of(shown)
     period = frame.period
     days = f"{words.day(period.first)} to {words.day(period.last)}"
-    short = "" if period.days == 7 else f", {words.days(period.days)} that are whole"
+    short = (
+        ""
+        if period.days == 7
+        else f", {period.days} complete {'day' if period.days == 1 else 'days'}"
+    )
     blocks: list[Block] = [
         Paragraph(text=text(f"{days}{short}, against the same days a week before.")),
         change_table(frame.turn, _BY, rows, ("Spend", "Before", "Change")),

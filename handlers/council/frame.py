@@ -31,8 +31,8 @@ class Part:
 class Frame:
     """What a week's digest is made of: ``turn`` is as of the council's time, whenever it is looked at.
 
-    ``period``: the days whose spend is shown, of which only whole ones count; None when none is. ``earlier``: as
-    many days, a week before.
+    ``period``: the days whose spend is shown, complete ones only; None when none is. ``earlier``: as many days, a
+    week before.
     """
 
     turn: Turn

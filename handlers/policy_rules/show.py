@@ -1,4 +1,4 @@
-"""``/policy``: what rules are in force, since when, and what in them is hardly meant."""
+"""``/policy``: what rules are in force, since when, and what in them is probably a mistake."""
 
 from collections.abc import Iterator
 
@@ -70,8 +70,9 @@ def show_policy(turn: Turn, it: Interaction) -> Private:
     ]
     if doubts:
         things = "1 thing in it is" if doubts == 1 else f"{doubts} things in it are"
+        mistakes = "probably a mistake" if doubts == 1 else "probably mistakes"
         blocks.append(
-            Paragraph(text=text(f"{things} hardly meant: ", Code(text="/policy check"), "."))
+            Paragraph(text=text(f"{things} {mistakes}: ", Code(text="/policy check"), "."))
         )
     blocks.append(
         Small(
@@ -87,7 +88,7 @@ def show_policy(turn: Turn, it: Interaction) -> Private:
 @command(
     "policy check",
     permission="read",
-    does="what in the rules is allowed but hardly meant",
+    does="what in the rules is allowed but probably a mistake",
     looks=True,
 )
 def check_policy(turn: Turn, it: Interaction) -> Private:
@@ -95,8 +96,8 @@ def check_policy(turn: Turn, it: Interaction) -> Private:
     _no_words(it)
     found = list(turn.loaded.doubtful())
     if not found:
-        return Private(message=said("Nothing in the policy looks as if it were not meant."))
-    title = "Allowed by the policy, but hardly meant"
+        return Private(message=said("Nothing in the policy looks like a mistake."))
+    title = "Allowed by the policy, but probably a mistake"
     shown = [text(doubt) for doubt in found[:_SHOWN]]
     if len(found) > _SHOWN:
         shown.append(text(f"and {len(found) - _SHOWN} more; sandrail check shows them all"))

@@ -12,7 +12,7 @@ from guardrails.detection.find import find
 from guardrails.detection.found import Found
 from guardrails.replay import Alert
 from handlers.alerts.publish import publish
-from handlers.replay.rounds import DAY, Rounds, begin_of
+from handlers.replay.rounds import DAY, Rounds, begin_of, rounds_of
 from handlers.turn import Turn
 from storage import history
 from storage.anomalies import AnomalyRow
@@ -83,7 +83,7 @@ def _run(
 ) -> list[list[Alert]]:
     begin = begin_of(policies[0].policy, first)
     with database.read() as source:
-        rounds = Rounds(first, last, history.newest_day(source) or first)
+        rounds = rounds_of(source, first, last)
         for copy in copies:
             upgrade(copy)
             with copy.write() as target:

@@ -22,7 +22,7 @@ from guardrails.replay import (
 from handlers.replay import budgets, gates, redlines, zones
 from handlers.replay.alerts import alerts_of, replay_alerts
 from handlers.replay.approvals import recorded, routing
-from handlers.replay.rounds import Rounds
+from handlers.replay.rounds import rounds_of
 from handlers.replay.side import OneSide, side_under
 from storage import audit, history
 from storage.budgets import NoRate
@@ -104,9 +104,7 @@ class _Days:
 
     @classmethod
     def read(cls, connection: Connection, now: Policy, first: date, last: date) -> "_Days":
-        books = budgets.read_books(
-            connection, Rounds(first, last, history.newest_day(connection) or first)
-        )
+        books = budgets.read_books(connection, rounds_of(connection, first, last))
         rows = recorded(books, now, first, last + timedelta(days=1))
         return cls(books, redlines.read_sandboxes(books, now), rows)
 

@@ -78,6 +78,7 @@ def test_what_is_billed_beyond_a_limit_is_said_wherever_its_forecast_is(desk: De
         "Sun 22 Nov",
     )
     assert noted(listed) == [f"search-month {OVER}"]
+    assert "To ask for more than a budget has: /spend overrun NAME" in lines(listed)
     assert facts(desk.ask("search-month"))["Runway"] == f"It is {OVER}"
 
     for dashboard in (finance, engineers):

@@ -425,7 +425,7 @@ def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
 
 
 def test_the_revenue_of_segments_adds_up_as_shown(desk: Desk) -> None:
-    """Ten segments earn $100.40 each: rounded, they were $4 less than their sum, with the smaller ones."""
+    """Ten segments earn $100.40 each: rounded, they were $4 less than their sum, and the smaller ones had none."""
     for n in range(10):
         desk.daily(2 + n / 10, days=30, segment=f"s{n}", is_ai=True)
         desk.measure("revenue", 100.4 / 30, days=30, segment=f"s{n}", unit="USD")
