@@ -6,11 +6,20 @@ from guardrails.alerts import words
 from guardrails.contributions import Part, explains_most, whole_of
 from guardrails.periods import Period, in_words
 from handlers.ask.days import Compared, complete, noted
-from handlers.ask.saying import as_shown, change_table, money, moved, signed
+from handlers.ask.saying import (
+    as_shown,
+    change_table,
+    money,
+    moved,
+    rows_of,
+    signed,
+    waterfall_of,
+)
 from handlers.ask.subjects import (
     Subject,
+    called,
 )
-from handlers.ask.why import cuts, rows_of, waterfall_of
+from handlers.ask.why import cuts
 from handlers.conversation import (
     Block,
     Message,
@@ -77,7 +86,13 @@ def side_by_side(turn: Turn, subject: Subject, days: Compared) -> Message:
     blocks: list[Block] = [
         Paragraph(text=text(Strong(text=finding))),
         Table(header=("Period", "Spend", "A day", "Days"), rows=rows, align="lrrr"),
-        *waterfall_of(turn, subject, key, parts, (before, now)),
+        *waterfall_of(
+            f"What changed: {subject.name} by {called(key)}",
+            key,
+            shown,
+            (before, now),
+            turn.policy.workspace.currency,
+        ),
         change_table(turn, key, shown, (now, before, "Change")),
         *noted(days.notes),
     ]

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import get_args
 
 from guardrails.lists import either
 from guardrails.periods import Period, PeriodError
@@ -43,7 +42,6 @@ WORDS: Mapping[str, Key] = {
     "models": "sku",
 }
 _ALL = ("all", "everything", "the company", "company")
-_NOTHING_NAMED = "not allocated"
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]+)[\"“”„«»]")
 
 
@@ -97,8 +95,8 @@ def one(key: Key, value: str) -> Subject:
 
 
 def unnamed(key: Key | str) -> str:
-    """What has no name in a table of this key: only some keys are allocated."""
-    return _NOTHING_NAMED if key in get_args(Dimension) else f"no {called(key)}"
+    """What has no name in a table of this key: ``no team``, ``no model``."""
+    return f"no {called(key)}"
 
 
 @dataclass(frozen=True)

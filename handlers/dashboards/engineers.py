@@ -10,6 +10,7 @@ from guardrails.budgets import Standing
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
+from handlers.ask.subjects import unnamed
 from handlers.budgets.message import share as share_of_limit
 from handlers.budgets.standing import allocation, standings
 from handlers.conversation import (
@@ -27,7 +28,6 @@ from handlers.conversation import (
 from handlers.dashboards.charts import PANELS, open_on, spend_multiples
 from handlers.dashboards.parts import (
     SHOWN,
-    UNALLOCATED,
     Days,
     both,
     change,
@@ -45,6 +45,7 @@ from storage import anomalies, sandboxes, spend
 from storage.spend import Wanted
 
 QUEUE = 4
+NO_NAME = unnamed("experiment")
 
 
 def engineers(turn: Turn, actor: Actor) -> Message:
@@ -59,10 +60,10 @@ def engineers(turn: Turn, actor: Actor) -> Message:
         by_name[name][day] = amount
         by_day[day] += amount
     sums = {name: sum(amounts.values(), Decimal(0)) for name, amounts in by_name.items()}
-    whole = whole_of(sums, currency)
+    whole = whole_of(sums, currency, nothing=NO_NAME)
     whose = f"team {team}" if team else "the company"
     title = f"Engineers: {money(whole.total, currency)} of {whose} in {words.days(days.all.days)}"
-    trends = {n or UNALLOCATED: (_trend(a, days),) for n, a in by_name.items()}
+    trends = {n or NO_NAME: (_trend(a, days),) for n, a in by_name.items()}
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Experiment", whole, trends, ("Week on week",), (_trend(by_day, days),)),
@@ -70,7 +71,7 @@ def engineers(turn: Turn, actor: Actor) -> Message:
         *spend_multiples(
             f"Spend of {whose} by experiment",
             found,
-            whole_of(sums, currency, PANELS),
+            whole_of(sums, currency, PANELS, NO_NAME),
             days,
             open_on(turn, "experiment"),
         ),

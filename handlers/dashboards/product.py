@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from guardrails.burn import Burn, Spent, burn
 from guardrails.periods import Period, months
+from handlers.ask.subjects import unnamed
 from handlers.budgets.course import course_chart, spent_by_day
 from handlers.budgets.standing import HISTORY, last_day
 from handlers.conversation import Actor, Block, Heading, Message
 from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.parts import (
-    UNALLOCATED,
     Days,
     Whole,
     days_of,
@@ -30,6 +30,7 @@ from handlers.turn import Turn
 from storage import spend
 
 FEATURES = 7
+NO_NAME = unnamed("feature")
 _DAY = timedelta(days=1)
 Series = dict[date, Decimal]
 
@@ -67,7 +68,9 @@ def product(turn: Turn, _actor: Actor) -> Message:
     month = months(turn.today - _DAY, 1)
     so_far = Period(month.first, turn.today - _DAY)
     found = spend.sums_by(turn.connection, turn.policy, so_far, "feature")
-    whole = whole_of({name: amount for (name,), amount in found.items()}, currency, FEATURES)
+    whole = whole_of(
+        {name: amount for (name,), amount in found.items()}, currency, FEATURES, NO_NAME
+    )
     title = f"Product: {money(whole.total, currency)} in {month.first:%B} so far"
     ahead = forecast(turn, whole, month)
     if ahead is None:
@@ -93,8 +96,8 @@ def product(turn: Turn, _actor: Actor) -> Message:
 
 def _commands(whole: Whole, so_far: Period) -> list[str]:
     """What shows the sum, and the first row with where it ends."""
-    first = next((name for name, _ in whole.parts), UNALLOCATED)
-    if first == UNALLOCATED:
+    first = next((name for name, _ in whole.parts), NO_NAME)
+    if first == NO_NAME:
         return [typed(so_far)]
     return [
         typed(so_far),
@@ -109,7 +112,7 @@ def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for (name, _), amount in found.items():
         sums[name] += amount
-    whole = whole_of(sums, currency, PANELS)
+    whole = whole_of(sums, currency, PANELS, NO_NAME)
     return spend_multiples("Spend by feature", found, whole, days, open_on(turn, "feature"))
 
 

@@ -85,7 +85,10 @@ def test_the_first_line_says_what_changed_and_why(desk: Desk) -> None:
         ("tool ends", -390),
         ("index", 130),
     ]
-    assert chart.alt == "Before $2,340, Now $3,380: ranker +$1,300, tool ends −$390, index +$130."
+    assert (
+        chart.alt
+        == "Before $2,340, Now $3,380 (+44 %): ranker +$1,300, tool ends −$390 and index +$130."
+    )
     (table,) = tables(message)
     assert adds_up(table, 1, 2, 3) == 3380
     assert "Sun 22 Nov is left out: not all charges are in yet." in lines(message)
@@ -258,7 +261,7 @@ def test_what_has_no_name_and_the_small_ones_stand_last(desk: Desk) -> None:
         desk.daily(1, experiment=f"small-{n}")
     desk.daily(500)
     (table,) = tables(desk.ask("top"))
-    assert [row[0] for row in table.rows[-3:]] == ["5 smaller ones", "not allocated", "All"]
+    assert [row[0] for row in table.rows[-3:]] == ["5 smaller ones", "no experiment", "All"]
     adds_up(table, 1)
 
 

@@ -110,7 +110,7 @@ def test_an_empty_company_has_an_empty_page(bot: Bot) -> None:
 def test_spend_of_all_by_team(busy: Bot) -> None:
     said = words(busy.act("command", "spend", text=""))
     assert "$3,542 in the 30 days to Sun 22 Nov" in said
-    assert "not allocated" in said
+    assert "no team" in said
     assert '"vision","$1,000","28 %"' in said
     assert "The bill begins on Sun 1 Nov, so 10 days are compared." in said
 
