@@ -12,7 +12,7 @@ from guardrails.periods import Period
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
 from handlers.ask.around import around
-from handlers.ask.days import NOTHING_READ, Compared, earlier, noted, on, with_before
+from handlers.ask.days import Compared, earlier, noted, on, outside, with_before
 from handlers.ask.saying import money, moved, share_table
 from handlers.ask.subjects import ASKED, EVERYTHING, Names, Subject, find, read, usual
 from handlers.budgets import message as budget_words
@@ -298,14 +298,7 @@ def _own_period(budget: Budget) -> Block:
 
 
 def _nothing(turn: Turn, period: Period) -> Message:
-    held = spend.covered(turn.connection)
-    if held is None:
-        sentence = NOTHING_READ
-    else:
-        sentence = (
-            f"Nothing was spent {on(turn, period)}; the bill has {words.day(held.first)} "
-            f"to {words.day(held.last)}."
-        )
+    sentence = outside(turn, period) or f"Nothing was spent {on(turn, period)}."
     return Message(summary=sentence, blocks=(Small(text=text(sentence)),))
 
 

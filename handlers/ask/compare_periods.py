@@ -5,7 +5,7 @@ from datetime import timedelta
 from guardrails.alerts import words
 from guardrails.contributions import Part, explains_most, whole_of
 from guardrails.periods import Period, in_words
-from handlers.ask.days import Compared, complete, noted
+from handlers.ask.days import Compared, complete, noted, outside
 from handlers.ask.saying import (
     as_shown,
     change_table,
@@ -44,8 +44,8 @@ def compare_periods(turn: Turn, subject: Subject, one: Period, other: Period) ->
         return said(cut)
     now, notes = cut
     held = spend.covered(turn.connection)
-    if held is not None and first.last < held.first:
-        return said(f"The bill begins on {words.day(held.first)}: it has nothing of {first}.")
+    if nothing := outside(turn, first):
+        return said(nothing)
     running = later.last >= turn.today - timedelta(days=1)
     before = first
     if running and first.days > now.days:

@@ -126,6 +126,27 @@ def test_both_periods_are_cut_to_what_the_bill_has(desk: Desk) -> None:
     )
 
 
+def test_days_before_the_bill_are_not_known_rather_than_without_spend(
+    sqlite: Database, clock: Clock
+) -> None:
+    """``/spend Q3`` said that nothing was spent before, and of July that nothing was spent then."""
+    desk = Desk(sqlite, made(), clock)
+    desk.daily(10, last=YESTERDAY, days=100, team="search")  # from 15 August
+    assert facts(desk.ask("Q3"))["Against the 23 days before"].endswith("$230 before")
+    note = "The bill begins on Sat 15 Aug: earlier days are not known, so 23 days are compared."
+    assert note in lines(desk.ask("Q3"))
+    for typed in ("July", "team search July", "why July", "top July", "compare October with July"):
+        said = desk.ask(typed).summary
+        assert said == "The bill begins on Sat 15 Aug: it has nothing of July.", typed
+    assert desk.ask("15 Aug").summary == "$10.00 on Sat 15 Aug"
+    assert facts(desk.ask("15 Aug"))["Change"] == (
+        "The bill begins on Sat 15 Aug: there are no days before to compare with."
+    )
+    assert desk.ask("today").summary == (
+        "The bill ends on Sun 22 Nov: it has nothing of Mon 23 Nov yet."
+    )
+
+
 def test_small_changes_are_one_step_and_equal_spend_is_said(desk: Desk) -> None:
     for n in range(9):
         where = {"team": "search", "service": "Compute", "sku": "gpu hours"}

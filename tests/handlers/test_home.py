@@ -112,7 +112,9 @@ def test_spend_of_all_by_team(busy: Bot) -> None:
     assert "$3,542 in the 30 days to Sun 22 Nov" in said
     assert "no team" in said
     assert '"vision","$1,000","28 %"' in said
-    assert "The bill begins on Sun 1 Nov, so 10 days are compared." in said
+    assert (
+        "The bill begins on Sun 1 Nov: earlier days are not known, so 10 days are compared." in said
+    )
 
 
 def test_spend_of_one_name_as_people_type_it(busy: Bot) -> None:
