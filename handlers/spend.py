@@ -11,6 +11,7 @@ from guardrails.money import Money
 from guardrails.periods import Period
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
+from handlers.alerts.watched import watched
 from handlers.ask.around import around
 from handlers.ask.days import Compared, earlier, noted, on, outside, with_before
 from handlers.ask.saying import money, moved, share_table
@@ -78,7 +79,7 @@ def show_alerts(turn: Turn, it: Interaction) -> Private:
         raise Unreadable(f"/spend alerts takes no words; “{it.inputs['text']}” was not used.")
     rows = anomalies.shown(turn.connection)
     if not rows:
-        sentence = "No anomaly is open. All that is watched is inside its band."
+        sentence = f"No anomaly is open. {watched(turn)}"
         return Private(message=Message(summary=sentence, blocks=(Small(text=text(sentence)),)))
     lines = []
     for row in rows[:SHOWN]:

@@ -10,6 +10,7 @@ from guardrails.budgets import Standing
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
+from handlers.alerts.watched import watched
 from handlers.ask.subjects import unnamed
 from handlers.budgets.message import share as share_of_limit
 from handlers.budgets.standing import allocation, standings
@@ -113,7 +114,7 @@ def _queue(turn: Turn, team: str) -> list[Block]:
     ]
     blocks: list[Block] = [Heading(text="Open anomalies")]
     if not rows:
-        return [*blocks, Paragraph(text=text("None: all that is watched is inside its band."))]
+        return [*blocks, Paragraph(text=text(f"None. {watched(turn)}"))]
     lines = tuple(
         text(Strong(text=r.severity.capitalize()), f" {words.headline(found_of(r))}")
         for r in rows[:QUEUE]

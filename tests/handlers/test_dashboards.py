@@ -1,5 +1,6 @@
 """Whose dashboard is whose, and what each of them says."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -320,6 +321,25 @@ def test_an_engineer_sees_the_anomalies_of_the_own_team(desk: Desk) -> None:
     assert len(queue.items) == 2
 
 
+def test_what_is_not_open_says_how_far_the_bill_is_watched(desk: Desk, clock: Clock) -> None:
+    """Without a signal, or with a late bill, all that was watched was said to be inside its band."""
+    desk.daily(10, team="search", experiment="ranker")
+
+    def said() -> set[str]:
+        shown = (
+            desk.show(engineers),
+            *(desk.act("command", "spend", text=t).message for t in ("alerts", "mine")),
+        )
+        found = [re.search(r"(?:None|Nothing|is open)\. ([^\"]*)", words(m)) for m in shown]
+        return {match[1] for match in found if match}
+
+    assert said() == {"The bill is watched up to Sun 22 Nov."}
+    clock.now += timedelta(days=3)
+    assert said() == {"The bill is watched up to Sun 22 Nov; later days have not come yet."}
+    desk.loaded = made("detection: {signals: []}\n")
+    assert said() == {"Nothing is watched: detection.signals in the policy is empty."}
+
+
 def test_a_feature_goes_on_to_the_end_of_the_month(desk: Desk) -> None:
     desk.daily(100, feature="find")
     desk.daily(40, feature="chat")
@@ -473,7 +493,10 @@ def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> 
         desk.measure("ndcg", score, experiment=name)
     desk.daily(50, last=date(2026, 11, 21), days=10, experiment="ranker")
     desk.daily(900, experiment="no-score")
+    desk.measure("inferences", 100_000, experiment="no-score")
     (chart,) = (b for b in desk.show(engineers).blocks if isinstance(b, Scatter))
+    assert chart.title == "Cost against quality, 3 of 4 experiments"
+    assert chart.marks == "dearer, hardly better"
     assert (chart.x_label, chart.y_unit) == ("Cost per 1,000 inferences", "ndcg")
     assert {p.name: (round(p.x, 2), p.y, p.marked) for p in chart.points} == {
         "ranker": (1.17, 0.5, True),
@@ -481,7 +504,8 @@ def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> 
         "old": (0.05, pytest.approx(0.4), False),
     }
     assert chart.alt == (
-        "Cost against quality of 3 experiments. Best is chat: 0.700 ndcg at $0.20 per 1,000 inferences. "
+        "Cost against quality of 3 of 4 experiments; the others have no quality, or another unit or score. "
+        "Best is chat: 0.700 ndcg at $0.20 per 1,000 inferences. "
         "Cheapest is old: 0.400 at $0.05 per 1,000 inferences. "
         "Dearer than before and hardly any better: ranker (+17 %)."
     )
