@@ -16,6 +16,7 @@ from handlers.ask.around import around
 from handlers.ask.days import Compared, earlier, noted, on, outside, with_before
 from handlers.ask.saying import money, moved, share_table
 from handlers.ask.subjects import ASKED, EVERYTHING, Names, Subject, find, read, usual
+from handlers.ask.top import asked_for_most, ranked
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import history, standing, standings
 from handlers.conversation import (
@@ -51,7 +52,7 @@ SHOWN = 10
     permission="spend.read",
     does="spend of all, or of one name",
     usage="[experiment, feature or team] [last 30d]",
-    example="/spend team search 1 Oct to 14 Oct",
+    example="/spend team {team} 1 Oct to 14 Oct",
     looks=True,
 )
 def show_spend(turn: Turn, it: Interaction) -> Private:
@@ -59,6 +60,8 @@ def show_spend(turn: Turn, it: Interaction) -> Private:
     names = Names(turn)
     typed, name = read(names, it.inputs.get("text", ""))
     period = usual(turn, typed)
+    if (what := asked_for_most(name)) is not None:
+        return Private(message=ranked(turn, period, what))
     subject = find(names, name)
     if subject.budget is not None:
         return Private(message=_of_budget(turn, subject.budget, other_period=typed is not None))

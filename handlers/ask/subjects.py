@@ -159,6 +159,16 @@ def usual(turn: Turn, period: Period | None) -> Period:
     return period or read_period("", turn.today)[0]
 
 
+def is_name(names: Names, typed: str) -> bool:
+    """Whether a name counts as it is, without its kind before it: it is no command, and no period is in it."""
+    if typed.lower() in beside("spend") or _like_a_period(names.turn, typed):
+        return False
+    try:
+        return find(names, typed).key is not None
+    except NotFound:
+        return False
+
+
 def find(names: Names, name: str) -> Subject:
     """What a name means, without regard to case; all spend for none. A budget's name counts before that of an
     experiment. Raises NotFound with what is near."""

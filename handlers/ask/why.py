@@ -72,7 +72,7 @@ MEASURED = Decimal("0.5")
     permission="spend.read",
     does="why spend changed: what of it, more use or higher prices, what was decided",
     usage="[NAME] [last 30d]",
-    example="/spend why ranker last week",
+    example="/spend why {experiment} last week",
     looks=True,
 )
 def show_why(turn: Turn, it: Interaction) -> Private:
