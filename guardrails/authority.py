@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from guardrails.policy.model import Policy
 from guardrails.policy.people import DEFAULT_PERMISSIONS, Permission, Role
 
+_CALLED = {"finops": "FinOps owner", "product": "product owner", "finance": "finance partner"}
+
 
 def roles_of(
     policy: Policy,
@@ -24,6 +26,11 @@ def roles_of(
         or any(g.lstrip("@").casefold() in slack for g in members.slack_groups)
         or not entra.isdisjoint(members.entra_groups)
     )
+
+
+def role_word(role: str) -> str:
+    """A role as people call it: ``FinOps owner``, ``lead``."""
+    return _CALLED.get(role, role)
 
 
 def roles_that_may(policy: Policy, permission: Permission) -> tuple[Role, ...]:

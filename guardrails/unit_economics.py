@@ -71,6 +71,7 @@ class Projection:
 
 
 _TOKENS = re.compile(r"(\d[\d,]*)?\s*(k|m|b|thousand|million|billion)?\s*tokens?", re.IGNORECASE)
+_HOURS = re.compile(r"(?:1\s*)?(?:gpu[\s_-]*)?(?:h|hrs?|hours?)", re.IGNORECASE)
 _TIMES = {"k": 1_000, "t": 1_000, "m": 10**6, "b": 10**9}
 
 
@@ -82,6 +83,11 @@ def tokens_in(unit: str) -> int:
         return 0
     count = int((found[1] or "1").replace(",", ""))
     return count * (_TIMES[found[2][0].lower()] if found[2] else 1)
+
+
+def is_hours(unit: str) -> bool:
+    """Whether a bill counts hours in a unit: ``Hours``, ``GPU-Hours``, ``h``; also where it names none."""
+    return not unit.strip() or bool(_HOURS.fullmatch(unit.strip()))
 
 
 def per_unit(cost: Decimal, units: Decimal, per: int = 1) -> Decimal | None:

@@ -1,10 +1,15 @@
 """``/help``: what can be typed, first what this policy has a use for."""
 
+import re
+from collections.abc import Mapping
+
 from guardrails.policy.model import Policy
 from guardrails.typed_periods import EXAMPLES
+from handlers.ask.subjects import ASKED, Names, is_name, usual
 from handlers.conversation import Block, Code, Interaction, Items, Message, Private, Small, text
-from handlers.router import Registered, command, registered
+from handlers.router import Registered, command
 from handlers.turn import Turn
+from storage import spend
 
 #: The beginning of commands → the section of the policy that they work with. Without it they are not set up.
 _WORKS_WITH = {
@@ -32,6 +37,15 @@ _NOTES: dict[str, tuple[str | Code, ...]] = {
         " says first what a change would have done.",
     ),
 }
+#: Of the examples where the bill has none.
+_NAMES = {
+    "experiment": "ranker",
+    "other": "reranker",
+    "feature": "search",
+    "team": "search",
+    "budget": "search-month",
+}
+_PLAIN = re.compile(r"[\w.-]{1,40}")
 
 
 @command("help", permission="read", does="shows what can be typed", looks=True)
@@ -43,11 +57,29 @@ def show_help(turn: Turn, it: Interaction) -> Private:
 @command("spend help", permission="read", does="shows what /spend can do", looks=True)
 def show_spend_help(turn: Turn, it: Interaction) -> Private:
     """The commands that begin with /spend."""
-    return Private(message=help_message(turn.policy, "spend"))
+    return Private(message=help_message(turn.policy, "spend", _names(turn)))
 
 
-def help_message(policy: Policy, first: str) -> Message:
-    """The commands that begin with a word, all for ``""``: what can be used with what it does, then the rest."""
+def _names(turn: Turn) -> dict[str, str]:
+    """Names for the examples: those on which most was spent in 30 days and that can be typed as they are."""
+    known = Names(turn)
+    found = dict(_NAMES)
+    try:
+        sums = spend.each_by(turn.connection, turn.policy, usual(turn, None), *ASKED)
+    except LookupError:  # a currency without a rate: help is there all the same
+        sums = {}
+    for key in sums:
+        dearest = sorted(sums[key], key=lambda n: (-sums[key][n], n))
+        plain = [n for n in dearest if _PLAIN.fullmatch(n) and is_name(known, n)]
+        found |= dict(zip((key, "other") if key == "experiment" else (key,), plain, strict=False))
+    if turn.policy.budgets:
+        found["budget"] = turn.policy.budgets[0].name
+    return found
+
+
+def help_message(policy: Policy, first: str, names: Mapping[str, str] = _NAMES) -> Message:
+    """The commands that begin with a word, all for ``""``: what can be used with what it does, then the rest.
+    ``names`` are those of the examples."""
     every = registered("command")  # in the order of their names
     these = [c.handler for c in every if c.name == f"{first} help"]  # whoever reads it has found it
     commands = [
@@ -60,7 +92,11 @@ def help_message(policy: Policy, first: str) -> Message:
         text(
             Code(text=f"/{c.name}{' ' + c.usage if c.usage else ''}"),
             f": {c.does}",
-            *((" · ", Code(text=c.example)) if first and c.usage and c.example else ()),
+            *(
+                (" · ", Code(text=c.example.format_map(names)))
+                if first and c.usage and c.example
+                else ()
+            ),
         )
         for c in usable
     )

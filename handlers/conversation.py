@@ -150,7 +150,8 @@ class Point(_Said):
 
 
 class Scatter(_Said):
-    """Things by two values, such as cost against quality. The finding is said by ``alt``."""
+    """Things by two values, such as cost against quality. The finding is said by ``alt``; ``marks`` is what marked
+    points are, for their key."""
 
     kind: Literal["scatter"] = "scatter"
     title: str
@@ -160,6 +161,7 @@ class Scatter(_Said):
     y_label: str
     y_unit: str
     points: tuple[Point, ...]
+    marks: str = ""
 
 
 class Step(_Said):

@@ -13,6 +13,7 @@ from guardrails.policy.bills import Dimension
 from handlers import dashboard_page
 from handlers.alerts.message import controls_of
 from handlers.alerts.record import found_of
+from handlers.alerts.watched import watched
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import inside
 from handlers.conversation import (
@@ -102,7 +103,7 @@ def _waiting(turn: Turn, it: Interaction) -> list[Block]:
     rows = anomalies.waiting_for(turn.connection, it.actor.person, mine)
     blocks: list[Block] = [Heading(text="Waiting for me"), *_decisions(turn, it)]
     if not rows and len(blocks) == 1:
-        blocks.append(Paragraph(text=text("Nothing. All that is yours is inside its band.")))
+        blocks.append(Paragraph(text=text(f"Nothing. {watched(turn)}")))
         return blocks
     acts = may(turn.policy, "anomaly.triage", it.actor.roles)
     for row in rows[:WAITING]:

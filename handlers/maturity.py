@@ -90,7 +90,7 @@ def look_at_maturity(turn: Turn) -> int:
     permission="spend.read",
     does="how far the bot goes with each team, and what the next level needs",
     usage="[team]",
-    example="/spend maturity search",
+    example="/spend maturity {team}",
     looks=True,
 )
 def show_maturity(turn: Turn, it: Interaction) -> Private:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from guardrails.authority import may, roles_that_may
+from guardrails.authority import may, role_word, roles_that_may
 from guardrails.lists import either
 from guardrails.policy.people import Permission
 from guardrails.suggest import did_you_mean
@@ -306,14 +306,8 @@ def _check(loaded: LoadedPolicy, found: Registered, interaction: Interaction) ->
     if actor.standing != "member":
         raise NotAllowed(_STANDING[actor.standing])
     if not may(loaded.policy, found.permission, actor.roles):
-        who = either(
-            [_ROLE_WORDS.get(r, r) for r in roles_that_may(loaded.policy, found.permission)]
-        )
-        mine = (
-            either([_ROLE_WORDS.get(r, r) for r in sorted(actor.roles)])
-            if actor.roles
-            else "no role"
-        )
+        who = either([role_word(r) for r in roles_that_may(loaded.policy, found.permission)])
+        mine = either([role_word(r) for r in sorted(actor.roles)]) if actor.roles else "no role"
         raise NotAllowed(
             f"This needs the role {who}; you have {mine}. "
             "Ask one of them, or ask the FinOps owner to give you the role in the policy."
@@ -326,4 +320,3 @@ _STANDING = {
     "deactivated": "This account is deactivated, so it cannot decide.",
     "unknown": "Your account could not be checked just now; nothing was changed. Try again in a minute.",
 }
-_ROLE_WORDS = {"finops": "FinOps", "product": "product owner", "finance": "finance partner"}

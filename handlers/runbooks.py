@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 
+from guardrails.authority import role_word
 from guardrails.policy.alerts import SIGNALS
 from guardrails.policy.model import Policy
 from guardrails.policy.people import Role
@@ -38,7 +39,6 @@ from storage.runbooks import ShownRow, TickRow
 #: A menu shows the next few steps: more do not fit a phone, and steps are done in their order.
 OFFERED = 5
 MOST_MENTIONED = 3
-ROLE_WORDS = {"finops": "FinOps owner", "product": "product owner", "finance": "finance partner"}
 
 
 Over = Callable[[Turn, str], bool]
@@ -192,11 +192,6 @@ def people_of(policy: Policy, role: Role, team: str) -> tuple[Mention, ...]:
     in_team = {p.email for p in policy.people if team and p.team == team} | {lead}
     near = [email for email in named if email in in_team]
     return tuple(mention_of(policy, email) for email in (near or list(named))[:MOST_MENTIONED])
-
-
-def role_word(role: str) -> str:
-    """A role as people call it."""
-    return ROLE_WORDS.get(role, role)
 
 
 def _remember(

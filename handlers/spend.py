@@ -11,10 +11,12 @@ from guardrails.money import Money
 from guardrails.periods import Period
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
+from handlers.alerts.watched import watched
 from handlers.ask.around import around
-from handlers.ask.days import NOTHING_READ, Compared, earlier, noted, on, with_before
+from handlers.ask.days import Compared, earlier, noted, on, outside, with_before
 from handlers.ask.saying import money, moved, share_table
 from handlers.ask.subjects import ASKED, EVERYTHING, Names, Subject, find, read, usual
+from handlers.ask.top import asked_for_most, ranked
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import history, standing, standings
 from handlers.conversation import (
@@ -50,7 +52,7 @@ SHOWN = 10
     permission="spend.read",
     does="spend of all, or of one name",
     usage="[experiment, feature or team] [last 30d]",
-    example="/spend team search 1 Oct to 14 Oct",
+    example="/spend team {team} 1 Oct to 14 Oct",
     looks=True,
 )
 def show_spend(turn: Turn, it: Interaction) -> Private:
@@ -58,6 +60,8 @@ def show_spend(turn: Turn, it: Interaction) -> Private:
     names = Names(turn)
     typed, name = read(names, it.inputs.get("text", ""))
     period = usual(turn, typed)
+    if (what := asked_for_most(name)) is not None:
+        return Private(message=ranked(turn, period, what))
     subject = find(names, name)
     if subject.budget is not None:
         return Private(message=_of_budget(turn, subject.budget, other_period=typed is not None))
@@ -78,7 +82,7 @@ def show_alerts(turn: Turn, it: Interaction) -> Private:
         raise Unreadable(f"/spend alerts takes no words; “{it.inputs['text']}” was not used.")
     rows = anomalies.shown(turn.connection)
     if not rows:
-        sentence = "No anomaly is open. All that is watched is inside its band."
+        sentence = f"No anomaly is open. {watched(turn)}"
         return Private(message=Message(summary=sentence, blocks=(Small(text=text(sentence)),)))
     lines = []
     for row in rows[:SHOWN]:
@@ -299,14 +303,7 @@ def _own_period(budget: Budget) -> Block:
 
 
 def _nothing(turn: Turn, period: Period) -> Message:
-    held = spend.covered(turn.connection)
-    if held is None:
-        sentence = NOTHING_READ
-    else:
-        sentence = (
-            f"Nothing was spent {on(turn, period)}; the bill has {words.day(held.first)} "
-            f"to {words.day(held.last)}."
-        )
+    sentence = outside(turn, period) or f"Nothing was spent {on(turn, period)}."
     return Message(summary=sentence, blocks=(Small(text=text(sentence)),))
 
 

@@ -1,5 +1,6 @@
 """``/spend unit``: what one unit costs, why that changed, what more of it would cost. The answer is private."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
@@ -53,6 +54,7 @@ from handlers.turn import Turn
 from storage import spend, unit_costs
 
 _LEAST_DRAWN = 3  # days; fewer are no trend
+_COST = re.compile(r"^costs?(?:\s+of)?(?:\s+|$)", re.IGNORECASE)  # /spend unit cost is /spend unit
 
 
 @command(
@@ -60,13 +62,15 @@ _LEAST_DRAWN = 3  # days; fewer are no trend
     permission="spend.read",
     does="cost of a unit of output: now, before, why it changed, and at more usage",
     usage="[feature] [last 30d]",
-    example="/spend unit search this quarter",
+    example="/spend unit {feature} this quarter",
     looks=True,
 )
 def show_unit(turn: Turn, it: Interaction) -> Private:
     """Of one feature by its experiments, or of all features that count the unit."""
     names = Names(turn)
     typed, name = read(names, it.inputs.get("text", ""))
+    if _same(name, names.of("feature")) is None:
+        name = _COST.sub("", name)
     feature = _feature(names, name) if name else ""
     days = with_before(turn, usual(turn, typed))
     if isinstance(days, str):
@@ -117,11 +121,14 @@ def _feature(names: Names, name: str) -> str:
     first, _, rest = name.partition(" ")
     wanted = rest.strip() if rest and first.lower() == "feature" else name
     known = names.of("feature")
-    for value in known:
-        if value.casefold() == wanted.casefold():
-            return value
+    if (found := _same(wanted, known)) is not None:
+        return found
     hint = did_you_mean(wanted, known) or "; /spend unit without a name shows all."
     raise NotFound(f"No feature is called “{wanted}”{hint}")
+
+
+def _same(wanted: str, known: Sequence[str]) -> str | None:
+    return next((value for value in known if value.casefold() == wanted.casefold()), None)
 
 
 def counted_features(turn: Turn, feature: str, days: Compared, *metrics: str) -> set[str]:

@@ -13,6 +13,7 @@ from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
+from guardrails.unit_economics import is_hours
 from storage.spend import IS_AI, rate
 from storage.tables.alerts import Anomaly
 from storage.tables.audit import AuditEntry
@@ -65,8 +66,9 @@ def earned_by_day(
 
 def gpu_hours(
     connection: Connection, busy_metric: str, period: Period
-) -> dict[str, tuple[Decimal, Decimal]]:
-    """Experiment → (GPU hours billed, of them busy), of those that report the metric and are billed for any."""
+) -> tuple[dict[str, tuple[Decimal, Decimal]], tuple[str, ...]]:
+    """Experiment → (GPU hours billed, of them busy), of those that report the metric and are billed for any. And
+    the units that are no hours: what is billed in one is left out, as its hours are not known."""
     busy = {
         experiment: hours
         for (_, experiment), hours in units_by(
@@ -75,19 +77,22 @@ def gpu_hours(
         if experiment
     }
     query = (
-        select(_rollup.c.experiment, func.sum(_rollup.c.quantity))
+        select(_rollup.c.experiment, _rollup.c.unit, func.sum(_rollup.c.quantity))
         .where(
             _rollup.c.is_gpu.is_(True),
             _rollup.c.day.between(period.first, period.last),
             _rollup.c.experiment.in_(tuple(busy)),
         )
-        .group_by(_rollup.c.experiment)
+        .group_by(_rollup.c.experiment, _rollup.c.unit)
     )
-    return {
-        name: (Decimal(str(billed)), busy[name])
-        for name, billed in connection.execute(query)
-        if billed and billed > 0
-    }
+    billed: dict[str, Decimal] = defaultdict(Decimal)
+    others: dict[str, str] = {}
+    for name, unit, quantity in connection.execute(query):
+        if not is_hours(unit):
+            others[name] = unit
+        billed[name] += Decimal(str(quantity or 0))
+    found = {n: (b, busy[n]) for n, b in billed.items() if b > 0 and n not in others}
+    return found, tuple(sorted({*others.values()}))
 
 
 @dataclass(frozen=True)

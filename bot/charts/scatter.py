@@ -36,8 +36,12 @@ def paint(sheet: Sheet, scatter: Scatter) -> None:
         if not math.isnan(x := drawable(p.x)) and not math.isnan(y := drawable(p.y))
     ]
     label = _label(scatter.x_label, scatter.x_unit)
-    y = sheet.height - 22
-    words = fit(f"{label} →", WIDTH - 2 * MARGIN, SMALL)
+    y, room = sheet.height - 22, float(WIDTH - 2 * MARGIN)
+    if scatter.marks and any(p.marked for p in points):
+        key = fit(f"◆ {scatter.marks}", room, SMALL)
+        sheet.write(MARGIN, y, key, size=SMALL, colour=colours.marked)
+        room -= width_of(key, SMALL) + 2 * _DOT
+    words = fit(f"{label} →", room, SMALL)
     sheet.write(WIDTH - MARGIN, y, words, size=SMALL, colour=colours.faint, side="right")
     if not points:
         sheet.nothing(top)

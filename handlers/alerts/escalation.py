@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from guardrails.alerts import words
+from guardrails.authority import role_word
 from guardrails.business_time import add_hours
 from guardrails.runbooks import Escalation, in_words
 from handlers.alerts.message import key_of
@@ -16,7 +17,7 @@ from handlers.alerts.record import found_of
 from handlers.conversation import Mention, Message, Paragraph, Span, text
 from handlers.deadlines import due
 from handlers.overruns.placing import calendar
-from handlers.runbooks import people_of, role_word
+from handlers.runbooks import people_of
 from handlers.turn import Turn
 from storage import anomalies, deadlines
 from storage.anomalies import AnomalyRow

@@ -39,7 +39,7 @@ _LOOSE = frozenset(
     permission="spend.read",
     does="two names, or two periods, side by side",
     usage="A and B [last 30d] | [NAME] this month with last month",
-    example="/spend compare ranker and search this month",
+    example="/spend compare {experiment} and {other} this month",
     looks=True,
 )
 def show_compare(turn: Turn, it: Interaction) -> Private:

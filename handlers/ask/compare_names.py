@@ -7,9 +7,9 @@ from guardrails.alerts import words
 from guardrails.contributions import Part, parts_of, whole_of
 from guardrails.periods import Period, span
 from handlers.ask.days import noted, on, with_before
-from handlers.ask.saying import as_shown, change_table, money, moved, share
+from handlers.ask.saying import as_shown, change_table, money, moved, rows_of, share
 from handlers.ask.subjects import EVERYTHING, Subject
-from handlers.ask.why import cut, rows_of
+from handlers.ask.why import cut
 from handlers.conversation import (
     Block,
     Code,

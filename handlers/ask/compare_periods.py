@@ -5,12 +5,21 @@ from datetime import timedelta
 from guardrails.alerts import words
 from guardrails.contributions import Part, explains_most, whole_of
 from guardrails.periods import Period, in_words
-from handlers.ask.days import Compared, complete, noted
-from handlers.ask.saying import as_shown, change_table, money, moved, signed
+from handlers.ask.days import Compared, complete, noted, outside
+from handlers.ask.saying import (
+    as_shown,
+    change_table,
+    money,
+    moved,
+    rows_of,
+    signed,
+    waterfall_of,
+)
 from handlers.ask.subjects import (
     Subject,
+    called,
 )
-from handlers.ask.why import cuts, rows_of, waterfall_of
+from handlers.ask.why import cuts
 from handlers.conversation import (
     Block,
     Message,
@@ -35,8 +44,8 @@ def compare_periods(turn: Turn, subject: Subject, one: Period, other: Period) ->
         return said(cut)
     now, notes = cut
     held = spend.covered(turn.connection)
-    if held is not None and first.last < held.first:
-        return said(f"The bill begins on {words.day(held.first)}: it has nothing of {first}.")
+    if nothing := outside(turn, first):
+        return said(nothing)
     running = later.last >= turn.today - timedelta(days=1)
     before = first
     if running and first.days > now.days:
@@ -77,7 +86,13 @@ def side_by_side(turn: Turn, subject: Subject, days: Compared) -> Message:
     blocks: list[Block] = [
         Paragraph(text=text(Strong(text=finding))),
         Table(header=("Period", "Spend", "A day", "Days"), rows=rows, align="lrrr"),
-        *waterfall_of(turn, subject, key, parts, (before, now)),
+        *waterfall_of(
+            f"What changed: {subject.name} by {called(key)}",
+            key,
+            shown,
+            (before, now),
+            turn.policy.workspace.currency,
+        ),
         change_table(turn, key, shown, (now, before, "Change")),
         *noted(days.notes),
     ]

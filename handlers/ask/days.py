@@ -28,11 +28,13 @@ class Compared:
 def with_before(turn: Turn, asked: Period) -> Compared | str:
     """A period and the one before of the same length, both without the days that are not complete in the first (so
     that weekdays stand against themselves); a sentence when there are none."""
+    held = spend.covered(turn.connection)
+    if held is not None and asked.last < held.first:
+        return outside(turn, asked)
     cut = complete(turn, asked)
     if isinstance(cut, str):
         return cut
     now, notes = cut
-    held = spend.covered(turn.connection)
     apart = timedelta(days=asked.days)
     before = Period(now.first - apart, now.last - apart)
     if held is not None and before.first < held.first:
@@ -41,10 +43,25 @@ def with_before(turn: Turn, asked: Period) -> Compared | str:
             return f"The bill begins on {words.day(held.first)}: there are no days before to compare with."
         now = now.newest(min(now.days, half))
         before = now.before()
-        notes.append(
-            f"The bill begins on {words.day(held.first)}, so {words.days(now.days)} are compared."
-        )
+        begins = f"The bill begins on {words.day(held.first)}"
+        verb = "is" if now.days == 1 else "are"
+        if asked.first < held.first:
+            begins += ": earlier days are not known"
+        notes.append(f"{begins}, so {words.days(now.days)} {verb} compared.")
     return Compared(now, before, asked, tuple(notes))
+
+
+def outside(turn: Turn, period: Period) -> str:
+    """That the bill has nothing of a period, a sentence; empty when it has some of its days."""
+    held = spend.covered(turn.connection)
+    if held is None:
+        return NOTHING_READ
+    which = in_words(period, turn.today)
+    if period.last < held.first:
+        return f"The bill begins on {words.day(held.first)}: it has nothing of {which}."
+    if period.first > held.last:
+        return f"The bill ends on {words.day(held.last)}: it has nothing of {which} yet."
+    return ""
 
 
 def complete(turn: Turn, asked: Period) -> tuple[Period, list[str]] | str:

@@ -45,7 +45,7 @@ _DAY = timedelta(days=1)
     permission="spend.read",
     does="where the month ends, against the budgets around it",
     usage="[NAME]",
-    example="/spend forecast team search",
+    example="/spend forecast team {team}",
     looks=True,
 )
 def show_forecast(turn: Turn, it: Interaction) -> Private:

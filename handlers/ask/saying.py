@@ -5,12 +5,14 @@ from decimal import Decimal
 
 from guardrails import amounts
 from guardrails.amounts import share as share
-from guardrails.contributions import Part, rounded, shown_to, whole_of
+from guardrails.contributions import Part, largest, rounded, shown_to, whole_of
+from guardrails.lists import every
 from handlers.ask.subjects import called, unnamed
-from handlers.conversation import Table
+from handlers.conversation import Step, Table, Waterfall
 from handlers.turn import Turn
 from storage.spend import Key
 
+CHANGES = 6  # that have a row of their own
 LONGEST = 60  # of a name in a table or chart; resources have long ones
 
 
@@ -41,11 +43,49 @@ def heading(key: Key | str) -> str:
     return "Model or SKU" if key == "sku" else called(key).capitalize()
 
 
+def rows_of(parts: Sequence[Part], unchanged: str = "unchanged") -> tuple[Part, ...]:
+    """The parts that changed most, the smaller ones as one, and what did not change as one."""
+    same = whole_of([p for p in parts if not p.change], unchanged)
+    return (*largest([p for p in parts if p.change], CHANGES), *([same] if same.now else []))
+
+
 def as_shown(turn: Turn, parts: Sequence[Part]) -> tuple[tuple[Part, ...], Decimal]:
     """The parts as they are shown, and in which step."""
+    return _shown(parts, turn.policy.workspace.currency)
+
+
+def _shown(parts: Sequence[Part], currency: str) -> tuple[tuple[Part, ...], Decimal]:
     whole = whole_of(parts)
-    step = shown_to(max(abs(whole.now), abs(whole.before)), turn.policy.workspace.currency)
+    step = shown_to(max(abs(whole.now), abs(whole.before)), currency)
     return rounded(parts, step), step
+
+
+def waterfall_of(
+    title: str, key: Key, rows: Sequence[Part], ends: tuple[str, str], currency: str
+) -> list[Waterfall]:
+    """From one sum to the other by what changed it, in the amounts that a table of the rows has; nothing where
+    there is no sum to begin with, or no change."""
+    shown, step = _shown(rows, currency)
+    whole = whole_of(shown)
+    moved = [p for p in shown if p.change]
+    if not whole.before or not moved:
+        return []
+    steps = [(name_of(p, key), p.change) for p in moved]
+    sums = [*zip(ends, (whole.before, whole.now), strict=True)]
+    said = ", ".join(f"{end} {amounts.exact(a, currency, step)}" for end, a in sums)
+    said += f" ({amounts.change(whole.now, whole.before)})"
+    changes = [f"{n} {amounts.exactly_signed(a, currency, step)}" for n, a in steps]
+    start, end = (Step(name=n, amount=a) for n, a in sums)
+    return [
+        Waterfall(
+            title=title,
+            alt=f"{said}: {every(changes)}.",
+            unit=currency,
+            start=start,
+            steps=tuple(Step(name=n, amount=a) for n, a in steps),
+            end=end,
+        )
+    ]
 
 
 def change_table(

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import get_args
 
 from guardrails.lists import either
 from guardrails.periods import Period, PeriodError
@@ -43,7 +42,6 @@ WORDS: Mapping[str, Key] = {
     "models": "sku",
 }
 _ALL = ("all", "everything", "the company", "company")
-_NOTHING_NAMED = "not allocated"
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]+)[\"“”„«»]")
 
 
@@ -97,8 +95,8 @@ def one(key: Key, value: str) -> Subject:
 
 
 def unnamed(key: Key | str) -> str:
-    """What has no name in a table of this key: only some keys are allocated."""
-    return _NOTHING_NAMED if key in get_args(Dimension) else f"no {called(key)}"
+    """What has no name in a table of this key: ``no team``, ``no model``."""
+    return f"no {called(key)}"
 
 
 @dataclass(frozen=True)
@@ -159,6 +157,16 @@ def read_two(names: Names, words: str) -> tuple[list[Period], str]:
 def usual(turn: Turn, period: Period | None) -> Period:
     """The period that was typed, or the usual one: 30 days to yesterday."""
     return period or read_period("", turn.today)[0]
+
+
+def is_name(names: Names, typed: str) -> bool:
+    """Whether a name counts as it is, without its kind before it: it is no command, and no period is in it."""
+    if typed.lower() in beside("spend") or _like_a_period(names.turn, typed):
+        return False
+    try:
+        return find(names, typed).key is not None
+    except NotFound:
+        return False
 
 
 def find(names: Names, name: str) -> Subject:

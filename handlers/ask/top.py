@@ -1,5 +1,6 @@
 """``/spend top``: who spends most, or changed most, with shares that add up to all of it."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -38,6 +39,11 @@ from storage.spend import Key
 
 SHOWN = 10
 MOVERS = "movers"
+_MOST = re.compile(
+    r"(?:who|what|which\s+(?P<what>\w+))\s+(?:has\s+|have\s+)?(?:(?:is|are)\s+spending|spen[dt]s?|costs?)"
+    r"\s+(?:the\s+)?most(?:\s+money)?",
+    re.IGNORECASE,
+)
 _SAID = ("experiments", "features", "teams", "services", "models", "segments", "accounts", MOVERS)
 
 
@@ -53,12 +59,21 @@ def show_top(turn: Turn, it: Interaction) -> Private:
     """The largest, or with ``movers`` the largest changes, against as many days before."""
     names = Names(turn)
     period, rest = read(names, it.inputs.get("text", ""))
-    key, movers = _what(rest)
-    days = with_before(turn, usual(turn, period))
-    if isinstance(days, str):
-        return Private(message=said(days))
-    message = top(turn, key, days, movers=movers)
+    message = ranked(turn, usual(turn, period), rest)
     return Private(message=message if rest else also(message, namesake(names, "top")))
+
+
+def ranked(turn: Turn, period: Period, what: str) -> Message:
+    """The ranking of what was typed, such as ``teams`` or ``movers``. Raises NotFound."""
+    key, movers = _what(what)
+    days = with_before(turn, period)
+    return said(days) if isinstance(days, str) else top(turn, key, days, movers=movers)
+
+
+def asked_for_most(words: str) -> str | None:
+    """What a question such as ``who spent the most`` or ``which team costs most`` ranks; None for other words."""
+    found = _MOST.fullmatch(words.strip(" ?"))
+    return None if found is None else found["what"] or ""
 
 
 def _what(words: str) -> tuple[Key, bool]:

@@ -6,19 +6,28 @@ from decimal import Decimal
 from guardrails.contributions import (
     Part,
     explains_most,
-    largest,
     leaders,
     parts_of,
     shown_to,
-    smallest,
     whole_of,
 )
 from guardrails.lists import every
 from guardrails.periods import Period
-from guardrails.unit_economics import Effects, Used, effects, exactly, waterfall
+from guardrails.unit_economics import Effects, Used, effects, exactly
 from handlers.ask.days import Compared, earlier, noted, on, with_before
 from handlers.ask.meanwhile import meanwhile
-from handlers.ask.saying import as_shown, by, change_table, money, moved, name_of, share, signed
+from handlers.ask.saying import (
+    as_shown,
+    by,
+    change_table,
+    money,
+    moved,
+    name_of,
+    rows_of,
+    share,
+    signed,
+    waterfall_of,
+)
 from handlers.ask.subjects import Names, Subject, also, called, find, namesake, one, read, usual
 from handlers.conversation import (
     Block,
@@ -31,9 +40,7 @@ from handlers.conversation import (
     Private,
     Small,
     Span,
-    Step,
     Strong,
-    Waterfall,
     said,
     text,
 )
@@ -42,7 +49,6 @@ from handlers.turn import Turn
 from storage import spend
 from storage.spend import Key
 
-SHOWN = 6
 #: Below this share a sum is said to be about the same.
 SAME = Decimal("0.005")
 #: The cuts of what is asked about, in the order in which they are preferred where they explain alike.
@@ -66,7 +72,7 @@ MEASURED = Decimal("0.5")
     permission="spend.read",
     does="why spend changed: what of it, more use or higher prices, what was decided",
     usage="[NAME] [last 30d]",
-    example="/spend why ranker last week",
+    example="/spend why {experiment} last week",
     looks=True,
 )
 def show_why(turn: Turn, it: Interaction) -> Private:
@@ -94,7 +100,13 @@ def why(turn: Turn, subject: Subject, days: Compared) -> Message:
     finding = _finding(turn, subject, days, key, parts, as_shown(turn, rows)[0])
     blocks: list[Block] = [
         Paragraph(text=text(Strong(text=finding))),
-        *waterfall_of(turn, subject, key, parts),
+        *waterfall_of(
+            f"What changed: {subject.name} by {called(key)}",
+            key,
+            rows,
+            ("Before", "Now"),
+            turn.policy.workspace.currency,
+        ),
         change_table(turn, key, rows),
         *_price_and_volume(turn, subject, days),
         *meanwhile(turn, subject, days.now),
@@ -102,12 +114,6 @@ def why(turn: Turn, subject: Subject, days: Compared) -> Message:
         _further(subject, days, key, parts),
     ]
     return Message(summary=finding, blocks=tuple(blocks))
-
-
-def rows_of(parts: Sequence[Part], unchanged: str = "unchanged") -> tuple[Part, ...]:
-    """The parts that changed most, the smaller ones as one, and what did not change as one."""
-    same = whole_of([p for p in parts if not p.change], unchanged)
-    return (*largest([p for p in parts if p.change], SHOWN), *([same] if same.now else []))
 
 
 def _ways(subject: Subject) -> tuple[Key, ...]:
@@ -169,34 +175,6 @@ def _mostly(turn: Turn, key: Key, parts: Sequence[Part], changes: Mapping[str, D
         part = f"{share(explained, Decimal(1))} of it"
     what = f"{label} " if found[0].name else ""
     return f"Mostly {what}{every(names)}: {part}."
-
-
-def waterfall_of(
-    turn: Turn,
-    subject: Subject,
-    key: Key,
-    parts: Sequence[Part],
-    ends: tuple[str, str] = ("Before", "Now"),
-) -> list[Block]:
-    """From the days before to these; the small changes are one step. It adds up to the smallest unit."""
-    whole, currency = whole_of(parts), turn.policy.workspace.currency
-    if not whole.before or not any(p.change for p in parts):
-        return []
-    shown = largest([p for p in parts if p.change], SHOWN)
-    named = [(name_of(p, key), p.change) for p in shown]
-    first, *steps, last = waterfall((ends[0], whole.before), named, ends[1], smallest(currency))
-    changes = ", ".join(f"{s.label} {signed(turn, s.amount)}" for s in steps)
-    sums = f"{first.label} {money(turn, first.amount)}, {last.label} {money(turn, last.amount)}"
-    return [
-        Waterfall(
-            title=f"What changed: {subject.name} by {called(key)}",
-            alt=f"{sums}: {changes}.",
-            unit=currency,
-            start=Step(name=first.label, amount=first.amount),
-            steps=tuple(Step(name=s.label, amount=s.amount) for s in steps),
-            end=Step(name=last.label, amount=last.amount),
-        )
-    ]
 
 
 def price_and_volume(turn: Turn, subject: Subject, days: Compared) -> Effects | None:

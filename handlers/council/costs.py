@@ -14,8 +14,7 @@ from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Term
 from guardrails.unit_economics import exactly
 from handlers.alerts.record import found_of, state_said
-from handlers.ask.saying import as_shown, by, change_table, exact, moved, name_of
-from handlers.ask.why import rows_of
+from handlers.ask.saying import as_shown, by, change_table, exact, moved, name_of, rows_of
 from handlers.budgets import message as budget_words
 from handlers.budgets.standing import standings
 from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, Table, Text, text

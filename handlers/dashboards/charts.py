@@ -6,22 +6,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.amounts import change, money, signed
-from guardrails.contributions import largest, parts_of, smallest, whole_of
-from guardrails.lists import every
+from guardrails.amounts import change, money
+from guardrails.contributions import parts_of
 from guardrails.policy.bills import Dimension
-from guardrails.unit_economics import waterfall
 from handlers.ask.days import Compared
+from handlers.ask.saying import rows_of, waterfall_of
 from handlers.conversation import (
     Band,
     Block,
     Multiples,
     Panel,
-    Step,
-    Waterfall,
 )
 from handlers.dashboards.parts import (
-    UNALLOCATED,
     Days,
     Whole,
     both,
@@ -31,7 +27,6 @@ from handlers.turn import Turn
 from storage import anomalies
 
 PANELS = 4
-STEPS = 6
 #: What is said of a chart names as many parts.
 _SAID = 4
 _DAY = timedelta(days=1)
@@ -88,7 +83,7 @@ def part_of(name: str, whole: Whole) -> str:
     if name in named:
         return name
     rest = next((part for part in named if part.endswith(" smaller ones")), "")
-    return rest if name else UNALLOCATED
+    return rest if name else whole.nothing
 
 
 def spend_multiples(
@@ -141,32 +136,14 @@ def spend_multiples(
 def spend_waterfall(
     before: Mapping[str, Decimal], now: Mapping[str, Decimal], days: Days, currency: str
 ) -> list[Block]:
-    """From the spend of as many days before to that of the complete days, by what changed it: exact to the
-    currency's smallest unit. Nothing where there is no before."""
-    parts = parts_of(before, now)
-    whole = whole_of(parts)
-    moved = [p for p in parts if p.change]
-    if days.whole is None or days.before is None or not whole.before or not moved:
+    """From the spend of the days before to that of the days that are compared, by the teams that changed it.
+    Nothing where there is no before."""
+    if days.whole is None or days.before is None:
         return []
-    shown = [(p.name or UNALLOCATED, p.change) for p in largest(moved, STEPS)]
-    labels = [f"to {words.day(p.last)}" for p in (days.before, days.whole)]
-    first, *steps, last = waterfall((labels[0], whole.before), shown, labels[1], smallest(currency))
-    said = [f"{s.label} {signed(s.amount, currency)}" for s in steps]
-    alt = (
-        f"Spend of {words.days(days.whole.days)} {labels[1]}: {money(last.amount, currency)}, after "
-        f"{money(first.amount, currency)} in as many {labels[0]} ({change(whole.now, whole.before)}): "
-        f"{every(said)}."
-    )
-    return [
-        Waterfall(
-            title=f"What changed spend, by team: {words.days(days.whole.days)} each",
-            alt=alt,
-            unit=currency,
-            start=Step(name=first.label, amount=first.amount),
-            steps=tuple(Step(name=s.label, amount=s.amount) for s in steps),
-            end=Step(name=last.label, amount=last.amount),
-        )
-    ]
+    rows = rows_of(parts_of(before, now))
+    ends = [f"{words.days(p.days)} to {words.day(p.last)}" for p in (days.before, days.whole)]
+    title = "What changed spend, by team"
+    return [*waterfall_of(title, "team", rows, (ends[0], ends[1]), currency)]
 
 
 def open_on(turn: Turn, dimension: Dimension) -> set[str]:

@@ -10,6 +10,8 @@ from guardrails.budgets import Standing
 from guardrails.policy.bills import Dimension
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
+from handlers.alerts.watched import watched
+from handlers.ask.subjects import unnamed
 from handlers.budgets.message import notes
 from handlers.budgets.message import share as share_of_limit
 from handlers.budgets.standing import allocation, standings
@@ -28,7 +30,6 @@ from handlers.conversation import (
 from handlers.dashboards.charts import PANELS, open_on, spend_multiples
 from handlers.dashboards.parts import (
     SHOWN,
-    UNALLOCATED,
     Days,
     both,
     change,
@@ -46,6 +47,7 @@ from storage import anomalies, sandboxes, spend
 from storage.spend import Wanted
 
 QUEUE = 4
+NO_NAME = unnamed("experiment")
 
 
 def engineers(turn: Turn, actor: Actor) -> Message:
@@ -60,10 +62,10 @@ def engineers(turn: Turn, actor: Actor) -> Message:
         by_name[name][day] = amount
         by_day[day] += amount
     sums = {name: sum(amounts.values(), Decimal(0)) for name, amounts in by_name.items()}
-    whole = whole_of(sums, currency)
+    whole = whole_of(sums, currency, nothing=NO_NAME)
     whose = f"team {team}" if team else "the company"
     title = f"Engineers: {money(whole.total, currency)} of {whose} in {words.days(days.all.days)}"
-    trends = {n or UNALLOCATED: (_trend(a, days),) for n, a in by_name.items()}
+    trends = {n or NO_NAME: (_trend(a, days),) for n, a in by_name.items()}
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Experiment", whole, trends, ("Week on week",), (_trend(by_day, days),)),
@@ -71,7 +73,7 @@ def engineers(turn: Turn, actor: Actor) -> Message:
         *spend_multiples(
             f"Spend of {whose} by experiment",
             found,
-            whole_of(sums, currency, PANELS),
+            whole_of(sums, currency, PANELS, NO_NAME),
             days,
             open_on(turn, "experiment"),
         ),
@@ -113,7 +115,7 @@ def _queue(turn: Turn, team: str) -> list[Block]:
     ]
     blocks: list[Block] = [Heading(text="Open anomalies")]
     if not rows:
-        return [*blocks, Paragraph(text=text("None: all that is watched is inside its band."))]
+        return [*blocks, Paragraph(text=text(f"None. {watched(turn)}"))]
     lines = tuple(
         text(Strong(text=r.severity.capitalize()), f" {words.headline(found_of(r))}")
         for r in rows[:QUEUE]

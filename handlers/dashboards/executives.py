@@ -8,7 +8,9 @@ from statistics import median
 
 from guardrails.alerts import words
 from guardrails.contributions import largest, parts_of
+from guardrails.lists import every as every_of
 from guardrails.unit_economics import exactly
+from handlers.ask.subjects import unnamed
 from handlers.ask.unit_prices import per_label
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Table, text
 from handlers.dashboards.charts import series_band
@@ -38,6 +40,7 @@ EXPLORES = ("exploration", "pilot")
 IDLE = 3
 #: The metric of GPU hours in which something was computed.
 BUSY = "gpu_hours_busy"
+NOT_AI = "not AI"
 _STAGES = (*EXPLORES, "scaled", "production")
 _DAY = timedelta(days=1)
 
@@ -65,10 +68,10 @@ def executives(turn: Turn, _actor: Actor) -> Message:
     title = f"Executives: {money(whole.total, currency)} in {words.days(days.all.days)}"
     if ai_spend > 0:
         title = f"{title}, {part} of AI spend is research and development"
-    cells = {f"AI, {s or 'stage not known'}": (share(a, ai_spend),) for s, a in stages.items()}
+    cells = {_of_ai(s): (share(a, ai_spend),) for s, a in stages.items()}
     blocks: list[Block] = [
         Heading(text=title),
-        parts_table("Stage", whole, cells, ("Of AI",), (share(ai_spend, ai_spend),)),
+        _stages(whole, cells, share(ai_spend, ai_spend)),
         made_of(
             typed(days.all),
             note="; ".join(
@@ -92,10 +95,25 @@ def _whole(stages: dict[str, Decimal], other: Decimal, currency: str) -> Whole:
     """The stages in their order, then those that the policy's words do not know, and what is no AI last."""
     ordered = sorted((s for s in stages if s and s not in _STAGES), key=str.casefold)
     names = [s for s in (*_STAGES, *ordered, "") if s in stages]
-    parts = [(f"AI, {s or 'stage not known'}", stages[s]) for s in names]
+    parts = [(_of_ai(s), stages[s]) for s in names]
     if other or not parts:
-        parts.append(("not AI", other))
+        parts.append((NOT_AI, other))
     return Whole(tuple(parts), currency)
+
+
+def _of_ai(stage: str) -> str:
+    return f"AI, {stage or unnamed('stage')}"
+
+
+def _stages(whole: Whole, cells: Mapping[str, tuple[str]], all_of_it: str) -> Table:
+    """The stages, what all AI comes to, what is no AI, and all."""
+    names = [name for name, _ in whole.parts]
+    if names[-1] != NOT_AI or len(names) == 1:
+        return parts_table("Stage", whole, cells, ("Of AI",), (all_of_it if cells else "–",))
+    table = parts_table("Stage", whole, cells, ("Of AI",), ("–",))
+    (spent,) = whole.sums_said(range(len(names) - 1))
+    *stages, other, every = table.rows
+    return table.model_copy(update={"rows": (*stages, ("All AI", spent, all_of_it), other, every)})
 
 
 def _course(research: dict[date, Decimal], every: dict[date, Decimal], days: Days) -> list[Block]:
@@ -161,12 +179,14 @@ def _efficiency(turn: Turn, days: Days) -> list[Block]:
     if days.compared is None:
         return []
     facts = []
-    hours = dashboards.gpu_hours(turn.connection, BUSY, days.compared.now)
+    hours, left = dashboards.gpu_hours(turn.connection, BUSY, days.compared.now)
     idle = {name: max(billed - used, Decimal(0)) for name, (billed, used) in hours.items()}
     if hours:
         billed = sum((b for b, _ in hours.values()), Decimal(0))
         part = share(sum(idle.values(), Decimal(0)), billed)
         facts.append(("Idle GPUs", f"{part} of {billed:,.0f} GPU hours"))
+    if left:
+        facts.append(("Not in idle GPUs", f"what is billed in {every_of(left)}: no hours"))
     currency = turn.policy.workspace.currency
     for unit in turn.policy.watch.units:
         now, before = prices_of_all(turn, unit, days.compared)

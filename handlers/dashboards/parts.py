@@ -1,6 +1,6 @@
 """What all dashboards share: days, parts that add up as they are shown, daily series, where figures are from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -81,10 +81,11 @@ def times_of(turn: Turn, period: Period) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True)
 class Whole:
-    """A sum and its parts, the largest first; the parts add up to it exactly."""
+    """A sum and its parts, the largest first; they add up to it exactly. ``nothing``: the one without a name."""
 
     parts: tuple[tuple[str, Decimal], ...]
     currency: str
+    nothing: str = UNALLOCATED
 
     @property
     def total(self) -> Decimal:
@@ -93,9 +94,14 @@ class Whole:
 
     def said(self) -> tuple[str, ...]:
         """The parts as they are shown, and the total last: what is shown adds up, too."""
+        return self.sums_said(*([n] for n in range(len(self.parts))), range(len(self.parts)))
+
+    def sums_said(self, *which: Iterable[int]) -> tuple[str, ...]:
+        """What parts, by their numbers, come to together: sums of what is shown."""
         step = shown_to(self.total, self.currency)
         shown = exactly([amount for _, amount in self.parts], self.total, step)
-        return tuple(exact(a, self.currency, step) for a in (*shown, sum(shown, Decimal(0))))
+        sums = (sum((shown[n] for n in some), Decimal(0)) for some in which)
+        return tuple(exact(a, self.currency, step) for a in sums)
 
 
 def whole_of(
@@ -111,7 +117,7 @@ def whole_of(
         parts.append((f"{len(rest)} smaller ones", sum((a for _, a in rest), Decimal(0))))
     if "" in sums:
         parts.append((nothing, sums[""]))
-    return Whole(tuple(parts), currency)
+    return Whole(tuple(parts), currency, nothing)
 
 
 def parts_table(

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from guardrails.burn import Burn, Spent, burn
 from guardrails.periods import Period, months
+from handlers.ask.subjects import unnamed
 from handlers.budgets.course import course_chart, spent_by_day
 from handlers.budgets.jumps import open_jumps, young
 from handlers.budgets.standing import HISTORY, last_day
@@ -15,7 +16,6 @@ from handlers.conversation import Actor, Block, Heading, Items, Message, Strong,
 from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.parts import (
-    UNALLOCATED,
     Days,
     Whole,
     days_of,
@@ -31,6 +31,7 @@ from handlers.turn import Turn
 from storage import spend
 
 FEATURES = 7
+NO_NAME = unnamed("feature")
 _DAY = timedelta(days=1)
 Series = dict[date, Decimal]
 
@@ -68,7 +69,9 @@ def product(turn: Turn, _actor: Actor) -> Message:
     month = months(turn.today - _DAY, 1)
     so_far = Period(month.first, turn.today - _DAY)
     found = spend.sums_by(turn.connection, turn.policy, so_far, "feature")
-    whole = whole_of({name: amount for (name,), amount in found.items()}, currency, FEATURES)
+    whole = whole_of(
+        {name: amount for (name,), amount in found.items()}, currency, FEATURES, NO_NAME
+    )
     title = f"Product: {money(whole.total, currency)} in {month.first:%B} so far"
     ahead = forecast(turn, whole, month)
     if ahead is None:
@@ -94,8 +97,8 @@ def product(turn: Turn, _actor: Actor) -> Message:
 
 def _commands(whole: Whole, so_far: Period) -> list[str]:
     """What shows the sum, and the first row with where it ends."""
-    first = next((name for name, _ in whole.parts), UNALLOCATED)
-    if first == UNALLOCATED:
+    first = next((name for name, _ in whole.parts), NO_NAME)
+    if first == NO_NAME:
         return [typed(so_far)]
     return [
         typed(so_far),
@@ -110,7 +113,7 @@ def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for (name, _), amount in found.items():
         sums[name] += amount
-    whole = whole_of(sums, currency, PANELS)
+    whole = whole_of(sums, currency, PANELS, NO_NAME)
     return spend_multiples("Spend by feature", found, whole, days, open_on(turn, "feature"))
 
 

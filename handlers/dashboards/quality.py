@@ -127,10 +127,14 @@ def _chart(turn: Turn, found: Sequence[Judged]) -> list[Block]:
     if dearer:
         names = ", ".join(f"{o.name} ({change(o.cost, o.cost_before)})" for o in dearer)
         said += f" Dearer than before and hardly any better: {names}."
+    shown, others = f"{len(alike)} experiments", ""
+    if len(alike) < len(found):
+        shown = f"{len(alike)} of {len(found)} experiments"
+        others = "; the others have no quality, or another unit or score"
     return [
         Scatter(
-            title="Cost against quality, by experiment",
-            alt=f"Cost against quality of {len(alike)} experiments. {said}",
+            title=f"Cost against quality, {shown}",
+            alt=f"Cost against quality of {shown}{others}. {said}",
             x_label=f"Cost per {per_label(unit)}" if unit else "Cost in all",
             x_unit=turn.policy.workspace.currency,
             y_label="Quality",
@@ -138,6 +142,7 @@ def _chart(turn: Turn, found: Sequence[Judged]) -> list[Block]:
             points=tuple(
                 Point(name=o.name, x=float(o.cost), y=o.score, marked=o.dearer) for o in alike
             ),
+            marks="dearer, hardly better",
         )
     ]
 

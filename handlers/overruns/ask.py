@@ -35,7 +35,7 @@ NOT_HERE = "More for a sandbox is asked for with Extend, on its card or by /sand
     permission="overrun.ask",
     does="asks for more than a budget has",
     usage="[budget]",
-    example="/spend overrun search-month",
+    example="/spend overrun {budget}",
 )
 def command_overrun(turn: Turn, it: Interaction) -> OpenForm:
     """Opens the form, for one budget when it is named."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from guardrails.authority import role_word
 from guardrails.business_time import add_hours
 from guardrails.runbooks import Escalation, in_words
 from handlers.conversation import Mention
@@ -13,7 +14,7 @@ from handlers.overruns.deciders import team_of
 from handlers.overruns.ending import end_if_gone
 from handlers.overruns.placing import calendar
 from handlers.overruns.showing import tell
-from handlers.runbooks import people_of, role_word
+from handlers.runbooks import people_of
 from handlers.turn import Turn
 from storage import deadlines, overruns
 from storage.overruns import WAITING, OverrunRow

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from guardrails.authority import roles_of
+from guardrails.authority import role_word, roles_of
 from guardrails.ladder import (
     Agreement,
     Slot,
@@ -16,7 +16,6 @@ from guardrails.policy.ladder import Ladder, Rung
 from guardrails.policy.model import Policy
 from guardrails.policy.people import ROLES, Role
 from handlers.budgets.standing import find_budget
-from handlers.runbooks import role_word
 from handlers.turn import Turn
 from storage import overruns
 from storage.overruns import OverrunRow

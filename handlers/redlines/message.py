@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from guardrails.alerts import words
-from guardrails.authority import roles_that_may
+from guardrails.authority import role_word, roles_that_may
 from guardrails.lists import either
 from guardrails.policy.redlines import Redline
 from guardrails.redlines.step import stops
@@ -29,7 +29,6 @@ from handlers.conversation import (
 )
 from handlers.redlines.cases import has_stopped
 from handlers.redlines.reading import line_of
-from handlers.runbooks import role_word
 from handlers.turn import Turn
 from storage.redlines import CaseRow
 from storage.sandboxes import SandboxRow

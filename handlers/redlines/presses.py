@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from guardrails.alerts import words
+from guardrails.authority import role_word
 from guardrails.lists import either
 from guardrails.policy.people import Role
 from guardrails.policy.redlines import Redline
@@ -17,7 +18,6 @@ from handlers.redlines.reading import line_of
 from handlers.redlines.showing import show
 from handlers.refusals import AlreadyDecided, NotAllowed, NotFound, Stale
 from handlers.router import press
-from handlers.runbooks import role_word
 from handlers.sandboxes import control
 from handlers.sandboxes import showing as sandbox_showing
 from handlers.sandboxes.authority import may_stop

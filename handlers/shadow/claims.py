@@ -33,7 +33,6 @@ SHOWN = 12
     permission="spend.read",
     does="AI spend that people have claimed, or called no AI",
     usage="[words]",
-    example="/spend claims sales",
     looks=True,
 )
 def show_claims(turn: Turn, it: Interaction) -> Private:

@@ -198,6 +198,27 @@ def test_the_marked_one_is_named_where_there_is_room_for_few() -> None:
     assert len(placed) < len(points)
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_diamond_has_a_key(monkeypatch: pytest.MonkeyPatch, marked: bool) -> None:
+    written: list[str] = []
+
+    def text(self: Figure, x: float, y: float, words: str, **rest: object) -> object:
+        written.append(words)
+        return drawn(self, x, y, words, **rest)
+
+    drawn: Any = Figure.text
+    monkeypatch.setattr(Figure, "text", text)
+    points = (Point(name="a", x=1.0, y=2.0, marked=marked), Point(name="b", x=3.0, y=4.0))
+    draw(
+        Scatter(
+            title="Key", alt="words", x_label="Cost per 1,000 inferences", x_unit="USD",
+            y_label="Quality", y_unit="ndcg", points=points, marks="dearer, hardly better",
+        )
+    )  # fmt: skip
+    assert ("◆ dearer, hardly better" in written) is marked
+    assert "Cost per 1,000 inferences (USD) →" in written
+
+
 def test_an_axis_is_logarithmic_where_values_span_more_than_two_decades() -> None:
     assert wide([0.01, 5.0])
     assert not wide([1.0, 100.0])

@@ -14,6 +14,7 @@ from guardrails.unit_economics import (
     effects,
     elasticity,
     exactly,
+    is_hours,
     margin,
     per_unit,
     project,
@@ -172,3 +173,15 @@ def test_more_usage_costs_no_less_and_is_less_sure(
         assert one.lower <= one.cost <= one.upper
         assert more.cost >= one.cost
         assert more.upper * one.cost >= one.upper * more.cost - CENT * (more.cost + more.upper)
+
+
+@pytest.mark.parametrize(
+    "unit", ["", "h", "Hours", "hour", "GPU-Hours", "GPU_Hours", "GPU hours", "1 Hour"]
+)
+def test_a_bill_counts_hours_in_many_words(unit: str) -> None:
+    assert is_hours(unit)
+
+
+@pytest.mark.parametrize("unit", ["Seconds", "GB-Hours", "Requests", "Tokens", "Hours used"])
+def test_other_units_are_no_hours(unit: str) -> None:
+    assert not is_hours(unit)

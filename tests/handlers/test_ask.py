@@ -85,7 +85,10 @@ def test_the_first_line_says_what_changed_and_why(desk: Desk) -> None:
         ("tool ends", -390),
         ("index", 130),
     ]
-    assert chart.alt == "Before $2,340, Now $3,380: ranker +$1,300, tool ends −$390, index +$130."
+    assert (
+        chart.alt
+        == "Before $2,340, Now $3,380 (+44 %): ranker +$1,300, tool ends −$390 and index +$130."
+    )
     (table,) = tables(message)
     assert adds_up(table, 1, 2, 3) == 3380
     assert "Sun 22 Nov is left out: not all charges are in yet." in lines(message)
@@ -120,6 +123,27 @@ def test_both_periods_are_cut_to_what_the_bill_has(desk: Desk) -> None:
     assert "so 39 days are compared" in note
     assert desk.ask("why yesterday").summary == (
         "The bill is complete until Sat 21 Nov only; try last 30d."
+    )
+
+
+def test_days_before_the_bill_are_not_known_rather_than_without_spend(
+    sqlite: Database, clock: Clock
+) -> None:
+    """``/spend Q3`` said that nothing was spent before, and of July that nothing was spent then."""
+    desk = Desk(sqlite, made(), clock)
+    desk.daily(10, last=YESTERDAY, days=100, team="search")  # from 15 August
+    assert facts(desk.ask("Q3"))["Against the 23 days before"].endswith("$230 before")
+    note = "The bill begins on Sat 15 Aug: earlier days are not known, so 23 days are compared."
+    assert note in lines(desk.ask("Q3"))
+    for typed in ("July", "team search July", "why July", "top July", "compare October with July"):
+        said = desk.ask(typed).summary
+        assert said == "The bill begins on Sat 15 Aug: it has nothing of July.", typed
+    assert desk.ask("15 Aug").summary == "$10.00 on Sat 15 Aug"
+    assert facts(desk.ask("15 Aug"))["Change"] == (
+        "The bill begins on Sat 15 Aug: there are no days before to compare with."
+    )
+    assert desk.ask("today").summary == (
+        "The bill ends on Sun 22 Nov: it has nothing of Mon 23 Nov yet."
     )
 
 
@@ -258,7 +282,7 @@ def test_what_has_no_name_and_the_small_ones_stand_last(desk: Desk) -> None:
         desk.daily(1, experiment=f"small-{n}")
     desk.daily(500)
     (table,) = tables(desk.ask("top"))
-    assert [row[0] for row in table.rows[-3:]] == ["5 smaller ones", "not allocated", "All"]
+    assert [row[0] for row in table.rows[-3:]] == ["5 smaller ones", "no experiment", "All"]
     adds_up(table, 1)
 
 
@@ -551,10 +575,43 @@ def test_questions_need_the_permission(desk: Desk) -> None:
 
 
 def test_help_has_an_example_of_each_that_works(desk: Desk) -> None:
-    desk.daily(3, experiment="search", feature="search", team="search")
+    """The names of the examples were of a bill that nobody has."""
+    desk.daily(
+        900, experiment="may", feature="last 3d", team="top"
+    )  # what is read as something else
     (shown,) = [b for b in desk.ask("help").blocks if b.kind == "items"]
     examples = [item[-1].text for item in shown.items if len(item) == 4]  # type: ignore[union-attr]
-    assert {"/spend why ranker last week", "/spend top teams this month"} <= set(examples)
+    assert {
+        "/spend why ranker last week",
+        "/spend compare ranker and index this month",
+        "/spend unit feed this quarter",
+        "/spend forecast team search",
+        "/spend overrun search-month",
+    } <= set(examples)
     for example in examples:
         reply = desk.type(example.removeprefix("/spend "))
-        assert reply.kind != "refused" or "overrun" in example, (example, reply)
+        assert reply.kind != "refused", (example, reply)
+
+
+def test_help_before_the_first_bill_has_examples_too(sqlite: Database, clock: Clock) -> None:
+    empty = Desk(sqlite, made(), clock)
+    (shown,) = [b for b in empty.ask("help").blocks if b.kind == "items"]
+    assert any("/spend why ranker last week" in str(item) for item in shown.items)
+
+
+@pytest.mark.parametrize(
+    ("typed", "same"),
+    [
+        ("who spent the most last 14d", "top last 14d"),
+        ("Who spends most last 14d?", "top last 14d"),
+        ("which team has spent the most money last 14d", "top team last 14d"),
+        ("which model costs most last 14d", "top model last 14d"),
+    ],
+)
+def test_who_spent_the_most_is_the_ranking(desk: Desk, typed: str, same: str) -> None:
+    assert desk.ask(typed) == desk.ask(same)
+
+
+def test_which_of_no_kind_is_refused_as_the_ranking_refuses_it(desk: Desk) -> None:
+    assert "“planet” cannot be ranked" in desk.refused("which planet spent the most")
+    assert "is called “who knows”" in desk.refused("who knows")

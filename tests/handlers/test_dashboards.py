@@ -1,5 +1,6 @@
 """Whose dashboard is whose, and what each of them says."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -320,6 +321,25 @@ def test_an_engineer_sees_the_anomalies_of_the_own_team(desk: Desk) -> None:
     assert len(queue.items) == 2
 
 
+def test_what_is_not_open_says_how_far_the_bill_is_watched(desk: Desk, clock: Clock) -> None:
+    """Without a signal, or with a late bill, all that was watched was said to be inside its band."""
+    desk.daily(10, team="search", experiment="ranker")
+
+    def said() -> set[str]:
+        shown = (
+            desk.show(engineers),
+            *(desk.act("command", "spend", text=t).message for t in ("alerts", "mine")),
+        )
+        found = [re.search(r"(?:None|Nothing|is open)\. ([^\"]*)", words(m)) for m in shown]
+        return {match[1] for match in found if match}
+
+    assert said() == {"The bill is watched up to Sun 22 Nov."}
+    clock.now += timedelta(days=3)
+    assert said() == {"The bill is watched up to Sun 22 Nov; later days have not come yet."}
+    desk.loaded = made("detection: {signals: []}\n")
+    assert said() == {"Nothing is watched: detection.signals in the policy is empty."}
+
+
 def test_a_feature_goes_on_to_the_end_of_the_month(desk: Desk) -> None:
     desk.daily(100, feature="find")
     desk.daily(40, feature="chat")
@@ -330,16 +350,16 @@ def test_a_feature_goes_on_to_the_end_of_the_month(desk: Desk) -> None:
     assert shown.summary == "Product: $3,300 in November so far, forecast $4,500"
     found = rows(first)
     assert found["find"][:2] == ("$2,200", "$3,000")
-    assert found["not allocated"][0] == "$220"
+    assert found["no feature"][0] == "$220"
     assert found["All"][1] == "$4,500"
-    assert [money(found[n][1]) for n in ("find", "chat", "not allocated")] == [3000, 1200, 300]
+    assert [money(found[n][1]) for n in ("find", "chat", "no feature")] == [3000, 1200, 300]
     assert "Cost per output" in words(shown)
     assert rows(prices)["find"][0] == "$2.00"
     (many,) = (b for b in shown.blocks if isinstance(b, Multiples))
     assert [(p.name, p.note) for p in many.panels] == [
         ("find", "$100 a day, no change"),
         ("chat", "$40.00 a day, no change"),
-        ("not allocated", "$10.00 a day, no change"),
+        ("no feature", "$10.00 a day, no change"),
     ]
     (chart,) = (b for b in shown.blocks if isinstance(b, Band))
     assert chart.ahead, "its interval is no usual range"
@@ -444,16 +464,32 @@ def test_finance_sees_what_changed_spend(desk: Desk) -> None:
     desk.daily(2.005, last=date(2026, 11, 21), days=1)
     (chart,) = (b for b in desk.show(finance).blocks if isinstance(b, Waterfall))
     assert [(s.name, s.amount) for s in (chart.start, *chart.steps, chart.end)] == [
-        ("to Thu 22 Oct", Decimal("3740.00")),
-        ("vision", Decimal("-840.00")),
-        ("search", Decimal("500.00")),
-        ("not allocated", Decimal("2.00")),
-        ("to Sat 21 Nov", Decimal("3402.00")),
+        ("29 days to Thu 22 Oct", 3740),
+        ("vision", -840),
+        ("search", 500),
+        ("no team", 2),
+        ("29 days to Sat 21 Nov", 3402),
     ]
     assert chart.alt == (
-        "Spend of 29 days to Sat 21 Nov: $3,402, after $3,740 in as many to Thu 22 Oct (−9 %): "
-        "vision −$840, search +$500 and not allocated +$2.00."
+        "29 days to Thu 22 Oct $3,740, 29 days to Sat 21 Nov $3,402 (−9 %): "
+        "vision −$840, search +$500 and no team +$2."
     )
+
+
+def test_what_a_waterfall_says_adds_up_as_its_table_does(desk: Desk) -> None:
+    """Each amount was rounded by itself: +$101 and +$101 were said of $201.20 more."""
+    for team in ("a", "b"):
+        desk.daily(1000, last=date(2026, 9, 30), days=1, team=team)
+        desk.daily(1000, last=date(2026, 10, 30), days=1, team=team)
+        desk.daily(100.6, last=date(2026, 10, 31), days=1, team=team)
+    desk.daily(0.001, team="a")
+    (chart,) = (b for b in desk.show(finance).blocks if isinstance(b, Waterfall))
+    assert [int(s.amount) for s in (chart.start, *chart.steps, chart.end)] == [2000, 101, 100, 2201]
+    assert chart.alt.endswith("$2,000, 29 days to Sat 21 Nov $2,201 (+10 %): a +$101 and b +$100.")
+    table = tables(
+        Message(summary="", blocks=desk.act("command", "spend", text=f"why {ALL}").message.blocks)
+    )[0]
+    assert [row[-1] for row in table.rows] == ["+$101", "+$100", "+$201"]
 
 
 def test_what_has_no_before_has_no_waterfall(desk: Desk) -> None:
@@ -468,7 +504,10 @@ def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> 
         desk.measure("ndcg", score, experiment=name)
     desk.daily(50, last=date(2026, 11, 21), days=10, experiment="ranker")
     desk.daily(900, experiment="no-score")
+    desk.measure("inferences", 100_000, experiment="no-score")
     (chart,) = (b for b in desk.show(engineers).blocks if isinstance(b, Scatter))
+    assert chart.title == "Cost against quality, 3 of 4 experiments"
+    assert chart.marks == "dearer, hardly better"
     assert (chart.x_label, chart.y_unit) == ("Cost per 1,000 inferences", "ndcg")
     assert {p.name: (round(p.x, 2), p.y, p.marked) for p in chart.points} == {
         "ranker": (1.17, 0.5, True),
@@ -476,7 +515,8 @@ def test_cost_against_quality_marks_what_is_dearer_and_no_better(desk: Desk) -> 
         "old": (0.05, pytest.approx(0.4), False),
     }
     assert chart.alt == (
-        "Cost against quality of 3 experiments. Best is chat: 0.700 ndcg at $0.20 per 1,000 inferences. "
+        "Cost against quality of 3 of 4 experiments; the others have no quality, or another unit or score. "
+        "Best is chat: 0.700 ndcg at $0.20 per 1,000 inferences. "
         "Cheapest is old: 0.400 at $0.05 per 1,000 inferences. "
         "Dearer than before and hardly any better: ranker (+17 %)."
     )
@@ -512,7 +552,9 @@ def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:
     )
     found = rows(tables(shown)[0])
     assert found["AI, pilot"] == ("$600", "20 %")
+    assert found["All AI"] == ("$3,000", "100 %")
     assert found["not AI"] == ("$3,000", "–")
+    assert found["All"] == ("$6,000", "–")
     said = facts(shown)
     assert said["Sandboxes asked for"] == "3"
     assert said["Started"] == "3"
@@ -542,6 +584,17 @@ def test_a_halt_counts_after_it_was_resumed_and_what_began_today_has_begun(desk:
 def test_without_the_metric_there_is_no_share_of_idle_gpus(desk: Desk) -> None:
     desk.daily(20, stage="pilot", is_gpu=True, experiment="gpus", quantity=4.0)
     assert "Idle GPUs" not in facts(desk.show(executives))
+
+
+def test_what_is_not_billed_in_hours_has_no_idle_hours(desk: Desk) -> None:
+    desk.daily(20, is_gpu=True, experiment="gpus", quantity=4.0, unit="GPU-Hours")
+    desk.daily(20, is_gpu=True, experiment="slots", quantity=4.0, unit="Hours")
+    desk.daily(20, is_gpu=True, experiment="slots", quantity=9000.0, unit="Seconds")
+    for name in ("gpus", "slots"):
+        desk.measure("gpu_hours_busy", 3, experiment=name)
+    said = facts(desk.show(executives))
+    assert said["Idle GPUs"] == "25 % of 116 GPU hours"
+    assert said["Not in idle GPUs"] == "what is billed in Seconds: no hours"
 
 
 def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:

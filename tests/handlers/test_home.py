@@ -97,22 +97,24 @@ def test_trap_38_the_page_is_of_the_one_who_looks_with_the_roles_of_now(busy: Bo
     assert "anomaly.investigate" in lead  # the lead's team
     assert "No experiment with the owner lead@example.com" in lead
     executive = words(busy.act("home", "home", who="executive@example.com"))
-    assert "Nothing. All that is yours" in executive
+    assert "Nothing. The bill is watched up to Sun 22 Nov." in executive
     assert "anomaly.investigate" not in executive
     assert isinstance(busy.act("home", "home", who="nobody@example.net"), Refused)
 
 
 def test_an_empty_company_has_an_empty_page(bot: Bot) -> None:
     said = words(bot.act("home", "home"))
-    assert "Nothing. All that is yours is inside its band." in said
+    assert "Nothing. No bill has been read yet, so nothing is watched." in said
 
 
 def test_spend_of_all_by_team(busy: Bot) -> None:
     said = words(busy.act("command", "spend", text=""))
     assert "$3,542 in the 30 days to Sun 22 Nov" in said
-    assert "not allocated" in said
+    assert "no team" in said
     assert '"vision","$1,000","28 %"' in said
-    assert "The bill begins on Sun 1 Nov, so 10 days are compared." in said
+    assert (
+        "The bill begins on Sun 1 Nov: earlier days are not known, so 10 days are compared." in said
+    )
 
 
 def test_spend_of_one_name_as_people_type_it(busy: Bot) -> None:

@@ -182,6 +182,8 @@ def test_a_thousand_tokens_by_feature_and_by_model(desk: Desk) -> None:
     }
     assert prices.rows == (("feed", "$0.008", "+71 %"), ("chat", "$0.001", "no change"))
     of_one = ask(desk, "feed last 30d").message
+    assert ask(desk, "cost last 30d").message == ask(desk, "costs last 30d").message == every
+    assert ask(desk, "cost of feed last 30d").message == of_one
     assert of_one.summary == "$0.008 per 1,000 tokens"
     assert tables(of_one)[1].rows == (
         ("big-output", "$0.02", "+100 %"),
