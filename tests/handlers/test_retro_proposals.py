@@ -1,6 +1,7 @@
 """What the retrospective proposes: one value changes, git takes it, the replay says what it would have done."""
 
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -49,6 +50,33 @@ def test_the_patch_changes_what_is_proposed_and_git_takes_it(there: Past, tmp_pa
     for section in type(after).model_fields:
         if getattr(after, section) != getattr(POLICY.policy, section):
             assert any(key.startswith(section) for key in keys), section
+
+
+@pytest.mark.parametrize("tool", [("git", "apply", "-"), ("patch", "-p1", "--fuzz=0")])
+def test_each_patch_in_a_message_applies_as_it_is_shown(
+    there: Past, tmp_path: Path, tool: tuple[str, ...]
+) -> None:
+    """Without its first characters and its place in the file it was to be typed anew."""
+    if shutil.which(tool[0]) is None:
+        pytest.skip(f"there is no {tool[0]} here")
+    there.busy()
+    made = there.made()
+    shown = [
+        "".join(f"{line}\n" for line in block.lines)
+        for _, message in made.parts
+        for block in message.blocks
+        if block.kind == "listing"
+    ]
+    assert len(shown) == len(made.proposals) + 1
+    assert shown[-1] == made.patch
+    for patch in shown:
+        (tmp_path / "app.yaml").write_text(POLICY.text)
+        done = subprocess.run(
+            tool, cwd=tmp_path, input=patch, text=True, capture_output=True, timeout=30,
+            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert load_policy(tmp_path / "app.yaml").policy != POLICY.policy
 
 
 def test_the_replay_says_what_would_have_been_different(there: Past) -> None:
