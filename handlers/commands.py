@@ -7,7 +7,7 @@ from guardrails.policy.model import Policy
 from guardrails.typed_periods import EXAMPLES
 from handlers.ask.subjects import ASKED, Names, is_name, usual
 from handlers.conversation import Block, Code, Interaction, Items, Message, Private, Small, text
-from handlers.router import Registered, command
+from handlers.router import Registered, command, registered
 from handlers.turn import Turn
 from storage import spend
 
