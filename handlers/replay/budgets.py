@@ -153,7 +153,7 @@ def as_requests(books: Books, policy: Policy, every: Sequence[Opened]) -> list[R
         before = tuple(
             (e.at.astimezone(zone).date(), in_workspace(policy, e.amount_micros, e.currency, name))
             for e in books.entries[name]
-            if e.kind in GRANTS and e.at < begun.at
+            if e.kind in GRANTS and e.at < begun.at and e.key != f"overrun:{begun.of}"
         )
         found.append(
             Recorded(

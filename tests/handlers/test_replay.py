@@ -14,6 +14,7 @@ from handlers.replay.rounds import Rounds
 from handlers.replay.run import replay
 from storage.database import Database
 from storage.policy_file import LoadedPolicy, load_policy
+from storage.tables.budgets import BudgetEntry
 from storage.tables.spend import CostRollup
 from tests.conftest import Clock
 
@@ -108,3 +109,27 @@ def test_the_stage_of_an_overrun_is_where_most_of_its_money_is(
         books = read_books(connection, Rounds(FIRST, LAST, LAST))
         (one,) = as_requests(books, loaded.policy, [("search", begun)])
     assert one.stage == "production"
+
+
+def test_what_came_of_an_overrun_is_not_granted_before_it(
+    tmp_path: Path, database: Database
+) -> None:
+    """A bot was started at three and its overrun granted at four; for the replay it began at six, and its own
+    grant put it a rung higher."""
+    text = POLICY + "budgets: [{name: search, scope: {team: search}, limit: 500}]\n"
+    loaded = policy_of(tmp_path, "app.yaml", text)
+    rows = [
+        BudgetEntry(
+            budget="search", period="2026-10", key=key, kind="overrun", amount_micros=amount * 10**6,
+            currency="USD", actor="x", policy_hash="h", at=datetime(2026, 10, 6, hour, tzinfo=UTC),
+        ).model_dump(exclude={"id"})
+        for key, amount, hour in (("overrun:o0", 70, 2), ("overrun:o1", 400, 4))
+    ]  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(BudgetEntry.__table__), rows)  # type: ignore[attr-defined]
+    at = datetime(2026, 10, 6, 6, tzinfo=UTC)
+    begun = Begun("2026-10", "actual", at, LAST, Decimal(400), Decimal(500), of="o1")
+    with database.read() as connection:
+        books = read_books(connection, Rounds(FIRST, LAST, LAST))
+        (one,) = as_requests(books, loaded.policy, [("search", begun)])
+    assert one.before == ((LAST, Decimal(70)),)
