@@ -21,6 +21,7 @@ from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, 
 from handlers.council.frame import Frame, Part
 from storage import council_week, coverage, spend
 from storage.anomalies import AnomalyRow
+from storage.coverage import Coverage
 
 MOVERS, SHOWN = 5, 8
 _BY: Dimension = "experiment"
@@ -75,7 +76,7 @@ def costs(frame: Frame) -> Part | None:
     if whys:
         lines = tuple(text(Strong(text=name_of(p, _BY)), f": {w}") for p, w in whys)
         blocks.append(Items(title="Why", items=lines))
-    said = f" was spent from {days}{short}: {_change(frame, whole, step)}."
+    said = f" was spent from {days}{short}: {_change(frame, exact_whole, whole, step)}."
     line: list[str | Span] = [Strong(text=exact(frame.turn, whole.now, step)), said]
     if shown[0].change:
         line.append(f" Most: {name_of(shown[0], _BY)} {by(frame.turn, shown[0].change, step)}.")
@@ -83,14 +84,14 @@ def costs(frame: Frame) -> Part | None:
     return Part("cost", "Cost report", tuple(blocks), text(*line), loud)
 
 
-def _change(frame: Frame, whole: Cut, step: Decimal) -> str:
-    """``+8 % (+$914)``; without a share where there was nothing before. As the table says it."""
+def _change(frame: Frame, exact_whole: Cut, whole: Cut, step: Decimal) -> str:
+    """``+8 % (+$914)``; without a share where there was nothing before. The amount is as the table says it."""
     if not whole.change:
         return "as much as the week before"
     amount = by(frame.turn, whole.change, step)
     if whole.before <= 0:
         return f"{amount}, nothing the week before"
-    share = moved(whole)
+    share = moved(exact_whole)
     return f"{share} ({amount})" if share[0] in "+−" else amount
 
 
@@ -139,14 +140,7 @@ def shadow(frame: Frame) -> Part | None:
         for s, amount in zip(found[:SHOWN], amounts, strict=False)
     )
     blocks: list[Block] = [
-        Paragraph(
-            text=text(
-                f"{words.percent(1 - shares.share_unallocated)} of all spend is allocated: "
-                f"{words.percent(shares.share_by_tags)} by tags, "
-                f"{words.percent(shares.share_by_rules)} by rules, "
-                f"{words.percent(shares.share_by_splits)} shared."
-            )
-        ),
+        Paragraph(text=text(_allocated(shares))),
         Table(header=("Service", "Account", "Spend", "Likely owner"), rows=rows, align="llrl"),
     ]
     if len(found) > SHOWN:
@@ -154,6 +148,19 @@ def shadow(frame: Frame) -> Part | None:
         blocks.append(Small(text=text(f"and {len(found) - SHOWN} more: {more}")))
     line = text(f"{exact(frame.turn, sum(amounts, Decimal(0)), step)} of AI spend is unclaimed.")
     return Part("shadow", "Shadow spend and coverage", tuple(blocks), line, loud=False)
+
+
+def _allocated(shares: Coverage) -> str:
+    """How much of all spend is allocated, and by what: the ways that have a part in it."""
+    ways = (
+        (shares.share_by_tags, "by tags"),
+        (shares.share_by_rules, "by rules"),
+        (shares.share_by_splits, "shared"),
+    )
+    how = every([f"{words.percent(share)} {way}" for share, way in ways if share])
+    if not how:
+        return "No spend is allocated."
+    return f"{words.percent(1 - shares.share_unallocated)} of all spend is allocated: {how}."
 
 
 def forecast(frame: Frame) -> Part | None:
