@@ -32,11 +32,6 @@ def money(frame: Frame, amount: Decimal) -> str:
     return str(Money(amount, frame.turn.policy.workspace.currency))
 
 
-def signed(frame: Frame, amount: Decimal) -> str:
-    """``+$800``, ``−$20``."""
-    return f"{'+' if amount >= 0 else '−'}{money(frame, abs(amount))}"
-
-
 def counted(*counts: tuple[int, str]) -> str:
     """``2 waiting, 1 granted``; what there is none of is left out."""
     return ", ".join(f"{count} {what}" for count, what in counts if count)
@@ -66,13 +61,14 @@ def costs(frame: Frame) -> Part | None:
     whole = whole_of(shown)
     period = frame.period
     days = f"{words.day(period.first)} to {words.day(period.last)}"
-    short = "" if period.days == 7 else f", {words.days(period.days)} that are whole"
+    whole_days = "1 complete day" if period.days == 1 else f"{period.days} complete days"
+    short = "" if period.days == 7 else f", {whole_days}"
     blocks: list[Block] = [
         Paragraph(text=text(f"{days}{short}, against the same days a week before.")),
         change_table(frame.turn, _BY, rows, ("Spend", "Before", "Change")),
     ]
     movers = [p for p in parts if p.change][:MOVERS]
-    whys = [(p, w) for p in movers if (w := _why(frame, p))]
+    whys = [(p, w) for p in movers if (w := _why(frame, p, step))]
     if whys:
         lines = tuple(text(Strong(text=name_of(p, _BY)), f": {w}") for p, w in whys)
         blocks.append(Items(title="Why", items=lines))
@@ -95,7 +91,7 @@ def _change(frame: Frame, exact_whole: Cut, whole: Cut, step: Decimal) -> str:
     return f"{share} ({amount})" if share[0] in "+−" else amount
 
 
-def _why(frame: Frame, m: Cut) -> str:
+def _why(frame: Frame, m: Cut, step: Decimal) -> str:
     """What of the bill changed most, and what people said of an anomaly of it."""
     if frame.period is None or frame.earlier is None:
         return ""
@@ -113,7 +109,7 @@ def _why(frame: Frame, m: Cut) -> str:
         (service, sku), most = min(same.items(), key=lambda item: (-abs(item[1]), item[0]))
         what = " ".join(dict.fromkeys(w for w in (service, sku) if w))
         if what:
-            said.append(f"{what} {signed(frame, most)}")
+            said.append(f"{what} {by(frame.turn, most.quantize(step), step)}")
     alike = (f"{_BY}:{m.name}", "spend", "up" if m.change > 0 else "down")
     for row in council_week.anomalies_opened(c, frame.since, frame.until):
         if row.channels and (row.scope, row.signal, row.direction) == alike:
@@ -140,7 +136,7 @@ def shadow(frame: Frame) -> Part | None:
         for s, amount in zip(found[:SHOWN], amounts, strict=False)
     )
     blocks: list[Block] = [
-        Paragraph(text=text(_allocated(shares))),
+        Paragraph(text=text(allocated(shares))),
         Table(header=("Service", "Account", "Spend", "Likely owner"), rows=rows, align="llrl"),
     ]
     if len(found) > SHOWN:
@@ -150,17 +146,14 @@ def shadow(frame: Frame) -> Part | None:
     return Part("shadow", "Shadow spend and coverage", tuple(blocks), line, loud=False)
 
 
-def _allocated(shares: Coverage) -> str:
-    """How much of all spend is allocated, and by what: the ways that have a part in it."""
-    ways = (
-        (shares.share_by_tags, "by tags"),
-        (shares.share_by_rules, "by rules"),
-        (shares.share_by_splits, "shared"),
-    )
-    how = every([f"{words.percent(share)} {way}" for share, way in ways if share])
-    if not how:
-        return "No spend is allocated."
-    return f"{words.percent(1 - shares.share_unallocated)} of all spend is allocated: {how}."
+def allocated(shares: Coverage) -> str:
+    """How much of all spend is allocated, and by which ways; these add up as they are shown."""
+    ways = ("by tags", "by rules", "shared")
+    shares_of = (shares.share_by_tags, shares.share_by_rules, shares.share_by_splits)
+    points = [Decimal(share) * 100 for share in shares_of]
+    shown = exactly(points, sum(points, Decimal(0)), Decimal(1))
+    how = every([f"{n} % {way}" for n, way in zip(shown, ways, strict=True) if n])
+    return f"{sum(shown)} % of all spend is allocated: {how}." if how else "No spend is allocated."
 
 
 def forecast(frame: Frame) -> Part | None:

@@ -10,7 +10,9 @@ from sqlalchemy import insert
 
 from guardrails.council import Week
 from handlers.alerts.publish import publish
+from handlers.council import costs
 from handlers.sandboxes import control
+from storage.coverage import Coverage
 from storage.database import Database
 from storage.tables.alerts import Anomaly
 from storage.tables.sandboxes import GateCase, RedlineCase
@@ -299,3 +301,23 @@ def test_an_overrun_that_waits_says_for_whom(hall: Hall) -> None:
     assert "· ranker: $2,000, waits for finance and product, due Mon 23 Nov" in said
     assert "rung" not in said
     assert "Overruns: 1 waiting." in said
+
+
+@pytest.mark.parametrize(
+    ("shares", "wanted"),
+    [
+        (
+            (0.786, 0.116, 0.037),
+            "94 % of all spend is allocated: 79 % by tags, 11 % by rules and 4 % shared.",
+        ),
+        ((1.0, 0.0, 0.0), "100 % of all spend is allocated: 100 % by tags."),
+        ((0.0, 0.0, 0.0), "No spend is allocated."),
+    ],
+)
+def test_the_ways_of_allocation_add_up_as_shown(
+    shares: tuple[float, float, float], wanted: str
+) -> None:
+    """It said 94 % of which 79, 12 and 4 were by tags, by rules and shared."""
+    tags, rules, splits = (Decimal(str(share)) * 1000 for share in shares)
+    left = Decimal(1000) - tags - rules - splits
+    assert costs.allocated(Coverage("USD", tags, rules, splits, left)) == wanted
