@@ -21,6 +21,7 @@ from handlers.conversation import Block, Items, Paragraph, Small, Span, Strong, 
 from handlers.council.frame import Frame, Part
 from storage import council_week, coverage, spend
 from storage.anomalies import AnomalyRow
+from storage.coverage import Coverage
 
 MOVERS, SHOWN = 5, 8
 _BY: Dimension = "experiment"
@@ -29,11 +30,6 @@ _BY: Dimension = "experiment"
 def money(frame: Frame, amount: Decimal) -> str:
     """In the workspace's currency: whole units from 100 on."""
     return amounts.money(amount, frame.turn.policy.workspace.currency)
-
-
-def signed(frame: Frame, amount: Decimal) -> str:
-    """``+$800``, ``−$20``."""
-    return amounts.signed(amount, frame.turn.policy.workspace.currency)
 
 
 def counted(*counts: tuple[int, str]) -> str:
@@ -65,21 +61,18 @@ def costs(frame: Frame) -> Part | None:
     whole = whole_of(shown)
     period = frame.period
     days = f"{words.day(period.first)} to {words.day(period.last)}"
-    short = (
-        ""
-        if period.days == 7
-        else f", {period.days} complete {'day' if period.days == 1 else 'days'}"
-    )
+    whole_days = "1 complete day" if period.days == 1 else f"{period.days} complete days"
+    short = "" if period.days == 7 else f", {whole_days}"
     blocks: list[Block] = [
         Paragraph(text=text(f"{days}{short}, against the same days a week before.")),
         change_table(frame.turn, _BY, rows, ("Spend", "Before", "Change")),
     ]
     movers = [p for p in parts if p.change][:MOVERS]
-    whys = [(p, w) for p in movers if (w := _why(frame, p))]
+    whys = [(p, w) for p in movers if (w := _why(frame, p, step))]
     if whys:
         lines = tuple(text(Strong(text=name_of(p, _BY)), f": {w}") for p, w in whys)
         blocks.append(Items(title="Why", items=lines))
-    said = f" was spent from {days}{short}: {_change(frame, whole, step)}."
+    said = f" was spent from {days}{short}: {_change(frame, exact_whole, whole, step)}."
     line: list[str | Span] = [Strong(text=exact(frame.turn, whole.now, step)), said]
     if shown[0].change:
         line.append(f" Most: {name_of(shown[0], _BY)} {by(frame.turn, shown[0].change, step)}.")
@@ -87,18 +80,18 @@ def costs(frame: Frame) -> Part | None:
     return Part("cost", "Cost report", tuple(blocks), text(*line), loud)
 
 
-def _change(frame: Frame, whole: Cut, step: Decimal) -> str:
-    """``+8 % (+$914)``; without a share where there was nothing before. As the table says it."""
+def _change(frame: Frame, exact_whole: Cut, whole: Cut, step: Decimal) -> str:
+    """``+8 % (+$914)``; without a share where there was nothing before. The amount is as the table says it."""
     if not whole.change:
         return "as much as the week before"
     amount = by(frame.turn, whole.change, step)
     if whole.before <= 0:
         return f"{amount}, nothing the week before"
-    share = moved(whole)
+    share = moved(exact_whole)
     return f"{share} ({amount})" if share[0] in "+−" else amount
 
 
-def _why(frame: Frame, m: Cut) -> str:
+def _why(frame: Frame, m: Cut, step: Decimal) -> str:
     """What of the bill changed most, and what people said of an anomaly of it."""
     if frame.period is None or frame.earlier is None:
         return ""
@@ -116,7 +109,7 @@ def _why(frame: Frame, m: Cut) -> str:
         (service, sku), most = min(same.items(), key=lambda item: (-abs(item[1]), item[0]))
         what = " ".join(dict.fromkeys(w for w in (service, sku) if w))
         if what:
-            said.append(f"{what} {signed(frame, most)}")
+            said.append(f"{what} {by(frame.turn, most.quantize(step), step)}")
     alike = (f"{_BY}:{m.name}", "spend", "up" if m.change > 0 else "down")
     for row in council_week.anomalies_opened(c, frame.since, frame.until):
         if row.channels and (row.scope, row.signal, row.direction) == alike:
@@ -143,14 +136,7 @@ def shadow(frame: Frame) -> Part | None:
         for s, amount in zip(found[:SHOWN], amounts, strict=False)
     )
     blocks: list[Block] = [
-        Paragraph(
-            text=text(
-                f"{words.percent(1 - shares.share_unallocated)} of all spend is allocated: "
-                f"{words.percent(shares.share_by_tags)} by tags, "
-                f"{words.percent(shares.share_by_rules)} by rules, "
-                f"{words.percent(shares.share_by_splits)} shared."
-            )
-        ),
+        Paragraph(text=text(allocated(shares))),
         Table(header=("Service", "Account", "Spend", "Likely owner"), rows=rows, align="llrl"),
     ]
     if len(found) > SHOWN:
@@ -158,6 +144,16 @@ def shadow(frame: Frame) -> Part | None:
         blocks.append(Small(text=text(f"and {len(found) - SHOWN} more: {more}")))
     line = text(f"{exact(frame.turn, sum(amounts, Decimal(0)), step)} of AI spend is unclaimed.")
     return Part("shadow", "Shadow spend and coverage", tuple(blocks), line, loud=False)
+
+
+def allocated(shares: Coverage) -> str:
+    """How much of all spend is allocated, and by which ways; these add up as they are shown."""
+    ways = ("by tags", "by rules", "shared")
+    shares_of = (shares.share_by_tags, shares.share_by_rules, shares.share_by_splits)
+    points = [Decimal(share) * 100 for share in shares_of]
+    shown = exactly(points, sum(points, Decimal(0)), Decimal(1))
+    how = every([f"{n} % {way}" for n, way in zip(shown, ways, strict=True) if n])
+    return f"{sum(shown)} % of all spend is allocated: {how}." if how else "No spend is allocated."
 
 
 def forecast(frame: Frame) -> Part | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from guardrails.alerts import words
 from guardrails.authority import may
 from guardrails.council import Outcome, Said, Vote, Week, next_week, outcome
 from guardrails.lists import every
@@ -25,7 +26,7 @@ from handlers.council.agenda import item_id, item_of
 from handlers.council.asking import asked
 from handlers.council.follow import begin_follow_up
 from handlers.council.frame import key_of, rules_of
-from handlers.council.happened import WORDS
+from handlers.council.happened import WORDS, decided_as
 from handlers.council.message import LABELS, item_key, item_message
 from handlers.council.voices import votes_of
 from handlers.deadlines import due
@@ -291,15 +292,14 @@ def minutes(turn: Turn, week: Week, rows: Sequence[ItemRow]) -> Message:
     follow = {f.item_id: f for f in council.follow_ups(turn.connection, str(week))}
     lines = []
     for row in rows:
-        names = f" by {' and '.join(row.decided_names)}" if row.decided_names else ""
-        line = text(Strong(text=row.title), f" {WORDS[row.decision]}{names}. {row.reason}")
+        line = text(Strong(text=row.title), f" {decided_as(row)}. {row.reason}")
         for v in votes_of(turn, row.id):
             if v.why and v.said == row.decision:
                 line = (*line, *text(f" {v.name}: “{v.why}”"))
         found = follow.get(row.id)
         if found is not None:
             who = mention_of(turn.policy, found.owner)
-            line = (*line, *text(" ", who, f", until {found.due_on:%d %b}: {found.what}"))
+            line = (*line, *text(" ", who, f" by {words.day(found.due_on)}: {found.what}"))
         lines.append(line)
     title = f"Minutes of the council {week}"
     count = "1 decision" if len(rows) == 1 else f"{len(rows)} decisions"

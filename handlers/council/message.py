@@ -168,7 +168,7 @@ def item_message(
         blocks.append(Small(text=text(*who)))
     if votes:
         lines = tuple(
-            text(Strong(text=v.name), f": {v.said}{f', because: {v.why}' if v.why else ''}")
+            text(Strong(text=v.name), f": {v.said}{f', because “{v.why}”' if v.why else ''}")
             for v in votes
         )
         blocks.append(Items(title="Who said what", items=lines))
@@ -192,20 +192,21 @@ def item_message(
 def _state(turn: Turn, item: Item, now: Outcome | None, until: datetime) -> Text:
     rules = rules_of(turn.policy)
     if item.state in ("standing", "decided"):
-        names = f" by {' and '.join(item.decided_names)}" if item.decided_names else ""
-        parts: list[str | Span] = [Strong(text=f"It {WORDS[item.decision]}"), names]
+        parts: list[str | Span] = [Strong(text=f"It {WORDS[item.decision]}")]
+        if item.decided_names:
+            parts.append(f", decided by {every(item.decided_names)}")
         if item.decided_at is not None:
             parts += [", ", At(time=item.decided_at)]
         parts.append(f". {item.reason}")
         if item.state == "standing":
-            parts += [" Until ", At(time=until), "."]
+            parts += [" Open until ", At(time=until), "."]
         return text(*parts)
     if now is not None and now.why:
-        return text(f"{now.why} Until ", At(time=until), ".")
+        return text(f"{now.why} Open until ", At(time=until), ".")
     how = _BY[rules.decide_by]
     if rules.decide_by == "roles":
-        how += f": {' and '.join(rules.agree)}"
-    return text(f"{how}. Until ", At(time=until), ".")
+        how += f": {every(role_words(rules.agree))}"
+    return text(f"{how}. Open until ", At(time=until), ".")
 
 
 def _runs(turn: Turn, item: Item) -> bool:

@@ -13,7 +13,7 @@ from handlers.conversation import Block, Heading, Items, Message, Paragraph, Sma
 #: Lines of each kind that are shown; the whole report is JSON.
 MOST = 12
 #: Rows of the sums that are also said in sentences.
-WORDS, WAITED = "words needed", "working hours waited"
+WORDS, WAITED = "approvals needed", "working hours waited"
 ALONE = "granted where an engineer's word suffices"
 HALTED, AFTER_HALTS = "sandboxes halted", "spent after halts, as recorded"
 BEYOND, UNASKED = "spent beyond limits", "of that before anybody was asked"

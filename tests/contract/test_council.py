@@ -67,7 +67,7 @@ async def test_a_message_is_brought_decided_and_followed_up(alert: Seat, clock: 
     await alert.press_in_thread("executive", CHANNEL, "Continue")
     said = (await alert.thread(CHANNEL))[-1]
     assert "Object" in said  # it stands until somebody does
-    assert " by Executive" in said
+    assert "decided by Executive" in said
     await alert.press_in_thread("lead", CHANNEL, "Object…")
     assert await alert.fields() == ["why"]
     assert await alert.submit("lead", why="Nobody knows its price.") == {}

@@ -54,11 +54,14 @@ def test_by_consent_the_first_decision_stands_and_closes(hall: Hall) -> None:
         "continue",
         ["Finance partner"],
     )
-    assert "It continues by Finance partner" in hall.item_words(TOPIC)
+    assert "It continues, decided by Finance partner, " in hall.item_words(TOPIC)
     assert "[Object…]" in hall.item_words(TOPIC)
     assert "already-decided" in refusal(hall.say("continue", TOPIC, "finance"))
     said = close(hall)
-    assert f"· {TOPIC} continues by Finance partner. Nobody objected. Product owner, until" in said
+    assert (
+        f"· {TOPIC} continues, decided by Finance partner. Nobody objected. Product owner by "
+        in said
+    )
     assert "· try-lora was deferred. Nobody decided." in said
     assert labels(hall.shown(f"council:2026-W48:item:{row.id}")) == []
     assert "already-decided: This is closed" in refusal(hall.say("kill", TOPIC, "lead"))
@@ -76,7 +79,9 @@ def test_an_objection_lets_the_votes_decide(hall: Hall) -> None:
     hall.say("kill", TOPIC, "lead")  # who objected says what instead
     hall.say("kill", TOPIC, "product")
     assert len(hall.rows(CouncilVote)) == 3
-    assert f"{TOPIC} ends by ML lead, search and Product owner. 2 of 3 votes." in close(hall)
+    assert f"{TOPIC} ends, decided by ML lead, search and Product owner. 2 of 3 votes." in close(
+        hall
+    )
 
 
 def test_a_kill_halts_the_sandbox_when_who_presses_may(hall: Hall) -> None:
@@ -119,7 +124,7 @@ def test_votes_are_counted_at_the_closing(database: Database, clock: Clock) -> N
     hall.say("scale", TOPIC, "lead")
     hall.say("kill", TOPIC, "finance")
     said = close(hall)
-    assert "try-lora is scaled by ML lead, search and Product owner. 2 of 3 votes." in said
+    assert "try-lora is scaled, decided by ML lead, search and Product owner. 2 of 3 votes." in said
     assert f"{TOPIC} was deferred. No majority: 1 scale, 1 kill." in said
 
 
@@ -165,8 +170,11 @@ def test_what_was_deferred_and_what_came_of_it_is_read_next_week(hall: Hall) -> 
     hall.clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
     hall.post()
     said = hall.words_of("council:2026-W49:last")
-    assert "· try-lora ends by ML lead, search. Open: ML engineer, search, Wed 2 Dec." in said
-    assert f"· {TOPIC} was deferred by Finance partner." in said
+    assert (
+        "· try-lora ends, decided by ML lead, search. Open: ML engineer, search by Wed 2 Dec."
+        in said
+    )
+    assert f"· {TOPIC} was deferred, decided by Finance partner." in said
     root = hall.words_of("council:2026-W49")
     assert "Last council: 2 decided, 1 follow-up is open." in root
 
@@ -301,13 +309,13 @@ def test_a_reason_stands_on_the_card_in_the_minutes_and_in_the_audit(hall: Hall)
     said = "".join(s.text for s in form.intro)
     assert said == f"Stop “{TOPIC}” for good? Its owner is asked to end it."
     hall.say("kill", TOPIC, "finance", why="  It costs more\nthan it brings. ")
-    assert "Finance partner: kill, because: It costs more than it brings." in hall.item_words(TOPIC)
+    assert "kill, because “It costs more than it brings.”" in hall.item_words(TOPIC)
     (entry,) = hall.audited("council.kill")
     assert entry.reason == "It costs more than it brings."
     hall.say("defer", "try-lora", "lead")
     minutes = close(hall)
     assert "Finance partner: “It costs more than it brings.”" in minutes
-    assert "try-lora was deferred by ML lead, search. Nobody objected.\n" in f"{minutes}\n"
+    assert "try-lora was deferred, decided by ML lead, search. Nobody objected.\n" in f"{minutes}\n"
 
 
 def test_the_same_word_again_may_say_why(hall: Hall) -> None:

@@ -10,7 +10,9 @@ from sqlalchemy import insert
 
 from guardrails.council import Week
 from handlers.alerts.publish import publish
+from handlers.council import costs
 from handlers.sandboxes import control
+from storage.coverage import Coverage
 from storage.database import Database
 from storage.tables.alerts import Anomaly
 from storage.tables.sandboxes import GateCase, RedlineCase
@@ -54,8 +56,8 @@ def redline(hall: Hall, *taken: str, **values: Any) -> None:
 def test_a_redline_that_warned_is_told_and_asked_about(hall: Hall) -> None:
     redline(hall, "nudge", "warn", kept_times=1)
     said = hall.words(hall.digest())
-    assert "· Overruns: 1 redline crossed." in said
-    assert "· try-lora runaway: warned, kept running 1 time" in said
+    assert "· Redlines: 1 crossed." in said
+    assert "· try-lora: the redline runaway warned, kept running once" in said
     assert "Decide: try-lora\n" in said
     assert "The redline runaway has warned." in said
 
@@ -63,7 +65,7 @@ def test_a_redline_that_warned_is_told_and_asked_about(hall: Hall) -> None:
 def test_a_redline_that_only_told_is_not_asked_about(hall: Hall) -> None:
     redline(hall, "nudge")
     said = hall.words(hall.digest())
-    assert "try-lora runaway: told the owner" in said
+    assert "· try-lora: the redline runaway told the owner" in said
     assert "Decide:" not in said
 
 
@@ -95,11 +97,11 @@ def test_gates_that_wait_and_were_decided(hall: Hall) -> None:
     said = hall.words(hall.digest())
     assert "Gates: 1 ready, 1 decided." in said
     assert (
-        "· try-lora pilot-proof, exploration to pilot: 3 of 3 met, $4,000, waits since Mon 23 Nov"
+        "· try-lora: pilot-proof, exploration to pilot. 3 of 3 met, $4,000, waits since Mon 23 Nov"
         in said
     )
     assert (
-        "try-lora pilot-proof, exploration to pilot: declined by ML lead after 3 working hours"
+        "· try-lora: pilot-proof, exploration to pilot, declined by ML lead after 3 working hours"
         in said
     )
 
@@ -113,7 +115,7 @@ def test_what_ended_without_an_outcome_is_asked_and_with_one_is_told(hall: Hall)
     )
     hall.clock.now = at(24)
     before = hall.words(hall.digest())
-    assert "· try-lora closed, $70.00 spent. Nobody has said what came of it." in before
+    assert "· try-lora: closed, $70.00 spent. Nobody has said what came of it." in before
     assert "It ended on Mon 23 Nov, and nobody has said what came of it." in before
     assert hall.on("outcome", result="0.84", worth="yes", note="Good.").kind == "done"
     after = hall.words(hall.digest())
@@ -288,3 +290,34 @@ def test_a_week_after_the_next_council_has_no_digest_yet(hall: Hall, week: str) 
 @pytest.mark.parametrize("week", ["2000-W01", "2026-W49"])
 def test_weeks_at_the_ends_of_what_may_be_asked_for(hall: Hall, week: str) -> None:
     assert hall.act("command", "council", text=f"digest {week}", who="finance").kind == "private"
+
+
+def test_an_overrun_that_waits_says_for_whom(hall: Hall) -> None:
+    """It said “on the rung lead”."""
+    hall.clock.now = at(23)
+    hall.ask_more("2000")
+    hall.clock.now = at(24)
+    said = hall.words(hall.digest())
+    assert "· ranker: $2,000, waits for finance and product, due Mon 23 Nov" in said
+    assert "rung" not in said
+    assert "Overruns: 1 waiting." in said
+
+
+@pytest.mark.parametrize(
+    ("shares", "wanted"),
+    [
+        (
+            (0.786, 0.116, 0.037),
+            "94 % of all spend is allocated: 79 % by tags, 11 % by rules and 4 % shared.",
+        ),
+        ((1.0, 0.0, 0.0), "100 % of all spend is allocated: 100 % by tags."),
+        ((0.0, 0.0, 0.0), "No spend is allocated."),
+    ],
+)
+def test_the_ways_of_allocation_add_up_as_shown(
+    shares: tuple[float, float, float], wanted: str
+) -> None:
+    """It said 94 % of which 79, 12 and 4 were by tags, by rules and shared."""
+    tags, rules, splits = (Decimal(str(share)) * 1000 for share in shares)
+    left = Decimal(1000) - tags - rules - splits
+    assert costs.allocated(Coverage("USD", tags, rules, splits, left)) == wanted
