@@ -78,11 +78,12 @@ def product(turn: Turn, _actor: Actor) -> Message:
         table = parts_table("Feature", whole)
     else:
         title = f"{title}, forecast {money(ahead.forecast, currency)}"
-        cells = {
-            n: _cells(b.forecast, b.lower, b.upper, currency) for n, b in ahead.features.items()
-        }
-        every = _cells(ahead.forecast, ahead.lower, ahead.upper, currency)
-        table = parts_table("Feature", whole, cells, ("At its end", "80 % interval"), every)
+        ends = Whole(tuple((n, b.forecast) for n, b in ahead.features.items()), currency).said()
+        every: list[Burn | Ahead] = [*ahead.features.values(), ahead]
+        intervals = [f"{money(b.lower, currency)} to {money(b.upper, currency)}" for b in every]
+        *cells, of_all = zip(ends, intervals, strict=True)
+        by_name = dict(zip(ahead.features, cells, strict=True))
+        table = parts_table("Feature", whole, by_name, ("At its end", "80 % interval"), of_all)
     blocks: list[Block] = [
         Heading(text=title),
         table,
@@ -153,10 +154,6 @@ def _jumps(turn: Turn, ahead: Ahead) -> list[Block]:
         if (soon := young(turn, {"feature": name}, course, jumps))
     )
     return [Items(title="Not in the forecast", items=lines)] if lines else []
-
-
-def _cells(amount: Decimal, lower: Decimal, upper: Decimal, currency: str) -> tuple[str, str]:
-    return money(amount, currency), f"{money(lower, currency)} to {money(upper, currency)}"
 
 
 def _chart(ahead: Ahead, currency: str) -> list[Block]:

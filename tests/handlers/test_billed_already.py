@@ -21,7 +21,7 @@ from tests.conftest import Clock
 from tests.handlers.alerting import finding
 from tests.handlers.asking import Desk, facts, lines, plain, tables
 from tests.handlers.councils import WEEK, with_council
-from tests.handlers.dashboarding import made, rows, words
+from tests.handlers.dashboarding import made, money, rows, words
 from tests.stored import rows_of
 
 OVER = "already over: $61,000 billed, days that are not complete included."
@@ -99,6 +99,17 @@ def test_no_forecast_of_a_feature_is_below_what_is_billed(desk: Desk) -> None:
     assert (spent, ends) == ("$61,000", "$69,000")
     lower = interval.partition(" to ")[0]
     assert Decimal(lower.strip("$").replace(",", "")) >= 61_000
+
+
+def test_where_features_end_adds_up_as_shown(desk: Desk) -> None:
+    """Nine features of $10.049 a day end the month at $301.47 each; rounded, they were $3 less than all."""
+    desk.clear()
+    for n in range(9):
+        desk.daily(10.049, days=80, feature=f"f{n}", experiment=f"e{n}")
+    *parts, whole = tables(desk.show(product))[0].rows
+    assert whole[:3] == ("All", "$1,990", "$2,713")
+    for column in (1, 2):
+        assert sum(money(row[column]) for row in parts) == money(whole[column])
 
 
 def test_what_is_billed_beyond_a_limit_begins_an_overrun_of_money_that_is_spent(desk: Desk) -> None:
