@@ -7,24 +7,21 @@ from zoneinfo import ZoneInfo
 from guardrails.alerts import words
 from handlers.conversation import (
     At,
-    Band,
     Block,
     Controls,
     Divider,
+    Drawn,
     Facts,
     Heading,
     Items,
     Link,
     Mention,
     Message,
-    Multiples,
     Paragraph,
-    Scatter,
     Small,
     Strong,
     Table,
     Text,
-    Waterfall,
 )
 
 _STYLE = (
@@ -69,7 +66,7 @@ def _lines(block: Block, zone: ZoneInfo) -> list[str]:
             return [f"{title}:", *lines] if title else lines
         case Table():
             return _columns(block)
-        case Band(alt=alt) | Scatter(alt=alt) | Waterfall(alt=alt) | Multiples(alt=alt):
+        case Drawn(alt=alt):
             return [alt]
         case Controls(controls=controls):
             return [" ".join(f"[{c.label}]" for c in controls)]
@@ -120,7 +117,7 @@ def _html(block: Block, zone: ZoneInfo, level: int) -> str:
             return f"{head}<{tag}{start}>{lines}</{tag}>\n"
         case Table():
             return _table(block)
-        case Band(alt=alt) | Scatter(alt=alt) | Waterfall(alt=alt) | Multiples(alt=alt):
+        case Drawn(alt=alt):
             return f"<p>{escape(alt)}</p>\n"
         case Controls(controls=controls):
             said = " · ".join(c.label for c in controls)

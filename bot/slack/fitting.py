@@ -10,23 +10,20 @@ from bot.slack import limits, tables
 from bot.slack.controls import actions, plain_text
 from bot.slack.mrkdwn import Accounts, escape, in_words, labelled, mrkdwn, text_part
 from handlers.conversation import (
-    Band,
     Block,
     Chart,
     Control,
     Controls,
     Divider,
+    Drawn,
     Fact,
     Facts,
     Heading,
     Items,
-    Multiples,
     Paragraph,
-    Scatter,
     Small,
     Table,
     Text,
-    Waterfall,
 )
 
 log = logging.getLogger(__name__)
@@ -102,7 +99,7 @@ def _fitted(block: Block, room: Room) -> tuple[Made, Block | None]:
             return _items(block, room)
         case Table():
             return _table(block, room)
-        case Band() | Scatter() | Waterfall() | Multiples():
+        case Drawn():
             return _all_or_nothing(_chart(block, room.pictures), block, room)
         case Divider():
             return _all_or_nothing([{"type": "divider"}], block, room)

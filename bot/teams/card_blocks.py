@@ -24,22 +24,19 @@ from bot.teams.card_text import (
     plain,
 )
 from handlers.conversation import (
-    Band,
     Block,
     Chart,
+    Drawn,
     Fact,
     Facts,
     Heading,
     Items,
-    Multiples,
     Paragraph,
     Plain,
-    Scatter,
     Small,
     Strong,
     Table,
     Text,
-    Waterfall,
     text,
 )
 
@@ -147,7 +144,7 @@ def fit(
             return _items(block, room, context)
         case Table():
             return _table(block, room)
-        case Band() | Scatter() | Waterfall() | Multiples():
+        case Drawn():
             return _chart(block, room, pictures, context)
     return [], []
 
