@@ -10,6 +10,7 @@ import pytest
 
 from guardrails.money import Money
 from handlers.alerts.publish import publish
+from handlers.ask.unit_prices import price_said
 from handlers.conversation import (
     Band,
     Block,
@@ -31,7 +32,7 @@ from handlers.dashboards.engineers import engineers
 from handlers.dashboards.executives import executives, waited
 from handlers.dashboards.finance import accruals, finance
 from handlers.dashboards.finops import finops
-from handlers.dashboards.parts import days_of, unit_price
+from handlers.dashboards.parts import days_of
 from handlers.dashboards.product import product
 from handlers.dashboards.showing import DASHBOARDS, default_for, show
 from handlers.sandboxes.control import halt, resume
@@ -626,10 +627,10 @@ def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
 
 
 def test_prices_and_waits_in_words() -> None:
-    assert unit_price(Decimal("0.8"), "USD") == "$0.80"
-    assert unit_price(Decimal("0.00414"), "USD") == "$0.00414"
-    assert unit_price(Decimal("0.00000321"), "USD") == "$0.00000321"
-    assert unit_price(Decimal("12.3"), "USD") == "$12.30"
+    assert price_said(Decimal("0.8"), "USD") == "$0.80"
+    assert price_said(Decimal("0.00414"), "USD") == "$0.00414"
+    assert price_said(Decimal("0.00000321"), "USD") == "$0.00000321"
+    assert price_said(Decimal("12.3"), "USD") == "$12.30"
     assert waited(timedelta(seconds=20)) == "at once"
     assert waited(timedelta(minutes=1)) == "1 minute"
     assert waited(timedelta(hours=30)) == "30.0 hours"
