@@ -285,6 +285,14 @@ def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk)
     assert list(rows(tables(everything)[-1])) == ["other-month", "search-month"]
 
 
+def test_the_smaller_ones_have_a_trend_too(desk: Desk) -> None:
+    for n in range(10):
+        desk.daily(40 - n if n < 8 else 1, experiment=f"e{n}")
+    desk.daily(2, days=8, experiment="e9")
+    shown = rows(tables(desk.show(engineers))[0])
+    assert shown["2 smaller ones"] == ("$76", "+100 %")
+
+
 def test_a_sandbox_that_has_not_spent_yet_is_the_teams_all_the_same(desk: Desk) -> None:
     desk.daily(10, team="search", experiment="ranker")
     for name, team in (("tiny-ranker", "search"), ("foreign", "other")):
