@@ -125,16 +125,21 @@ class Table(_Said):
     align: str
 
 
-class Band(_Said):
-    """A series by day against its expected band; shown as a picture with ``alt`` as its words.
+class Drawn(_Said):
+    """What every chart has: shown as a picture, with ``alt`` as its words, which say the finding."""
+
+    title: str
+    alt: str
+
+
+class Band(Drawn):
+    """A series by day against its expected band.
 
     ``limit`` draws a line that should not be passed. ``ahead``: the band is where a forecast will end, not what
     was usual.
     """
 
     kind: Literal["band"] = "band"
-    title: str
-    alt: str
     unit: str
     days: tuple[date, ...]
     observed: tuple[float | None, ...]
@@ -156,13 +161,10 @@ class Point(_Said):
     marked: bool = False
 
 
-class Scatter(_Said):
-    """Things by two values, such as cost against quality. The finding is said by ``alt``; ``marks`` is what marked
-    points are, for their key."""
+class Scatter(Drawn):
+    """Things by two values, such as cost against quality. ``marks``: what marked points are, for their key."""
 
     kind: Literal["scatter"] = "scatter"
-    title: str
-    alt: str
     x_label: str
     x_unit: str
     y_label: str
@@ -176,12 +178,10 @@ class Step(_Said):
     amount: Decimal
 
 
-class Waterfall(_Said):
+class Waterfall(Drawn):
     """From one sum to another by what changed it: ``start`` and all ``steps`` add up to ``end``, exactly."""
 
     kind: Literal["waterfall"] = "waterfall"
-    title: str
-    alt: str
     unit: str
     start: Step
     steps: tuple[Step, ...]
@@ -204,12 +204,10 @@ class Panel(_Said):
     marked: bool = False
 
 
-class Multiples(_Said):
+class Multiples(Drawn):
     """Several small charts of the same days and the same scale, to be compared at a glance."""
 
     kind: Literal["multiples"] = "multiples"
-    title: str
-    alt: str
     unit: str
     days: tuple[date, ...]
     panels: tuple[Panel, ...]

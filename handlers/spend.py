@@ -328,7 +328,11 @@ def _against(turn: Turn, subject: Subject, days: Compared | str) -> Fact:
 
 
 def _left_out(days: Compared | str) -> list[Small]:
-    return [] if isinstance(days, str) else noted(days.notes)
+    """What the change leaves out; the sum above has it."""
+    if isinstance(days, str):
+        return []
+    growing = days.now.last < days.asked.last
+    return noted([f"In the change, {days.notes[0]}", *days.notes[1:]] if growing else days.notes)
 
 
 def _judged(turn: Turn, subject: Subject, days: Compared | str) -> list[Fact]:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from io import BytesIO
 from threading import Lock
+from types import ModuleType
 
 from bot.charts import band, multiples, scatter, waterfall
 from bot.charts.look import DARK, DPI, LIGHT, WIDTH, Sheet
@@ -15,15 +16,20 @@ _drawing = Lock()  # matplotlib's caches of fonts are not made for several threa
 
 def height_of(chart: Chart) -> int:
     """How high the picture of a chart is, in pixels; it is 880 wide."""
+    return int(_of(chart).height(chart))
+
+
+def _of(chart: Chart) -> ModuleType:
+    """The module that draws a kind of chart: its ``height``, and ``paint``."""
     match chart:
         case Band():
-            return band.height(chart)
+            return band
         case Scatter():
-            return scatter.height(chart)
+            return scatter
         case Waterfall():
-            return waterfall.height(chart)
+            return waterfall
         case Multiples():
-            return multiples.height(chart)
+            return multiples
 
 
 @lru_cache(maxsize=64)
@@ -41,15 +47,7 @@ def draw(chart: Chart, *, dark: bool = False) -> bytes:
         figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=colours.paper)
         FigureCanvasAgg(figure)
         sheet = Sheet(figure, colours, height)
-        match chart:
-            case Band():
-                band.paint(sheet, chart)
-            case Scatter():
-                scatter.paint(sheet, chart)
-            case Waterfall():
-                waterfall.paint(sheet, chart)
-            case Multiples():
-                multiples.paint(sheet, chart)
+        _of(chart).paint(sheet, chart)
         picture = BytesIO()
         figure.savefig(picture, format="png", facecolor=colours.paper, metadata={"Software": None})
     return picture.getvalue()

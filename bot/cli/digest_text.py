@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from guardrails.alerts import words
 from handlers.conversation import (
     At,
-    Band,
     Block,
     Controls,
     Divider,
+    Drawn,
     Facts,
     Heading,
     Items,
@@ -18,14 +18,11 @@ from handlers.conversation import (
     Listing,
     Mention,
     Message,
-    Multiples,
     Paragraph,
-    Scatter,
     Small,
     Strong,
     Table,
     Text,
-    Waterfall,
 )
 
 _STYLE = (
@@ -72,7 +69,7 @@ def _lines(block: Block, zone: ZoneInfo) -> list[str]:
             return list(lines)
         case Table():
             return _columns(block)
-        case Band(alt=alt) | Scatter(alt=alt) | Waterfall(alt=alt) | Multiples(alt=alt):
+        case Drawn(alt=alt):
             return [alt]
         case Controls(controls=controls):
             return [" ".join(f"[{c.label}]" for c in controls)]
@@ -125,7 +122,7 @@ def _html(block: Block, zone: ZoneInfo, level: int) -> str:
             return f"<pre>{escape(chr(10).join(lines))}</pre>\n"
         case Table():
             return _table(block)
-        case Band(alt=alt) | Scatter(alt=alt) | Waterfall(alt=alt) | Multiples(alt=alt):
+        case Drawn(alt=alt):
             return f"<p>{escape(alt)}</p>\n"
         case Controls(controls=controls):
             said = " · ".join(c.label for c in controls)

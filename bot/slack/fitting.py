@@ -10,24 +10,21 @@ from bot.slack import limits, tables
 from bot.slack.controls import actions, plain_text
 from bot.slack.mrkdwn import Accounts, escape, in_words, labelled, mrkdwn, text_part
 from handlers.conversation import (
-    Band,
     Block,
     Chart,
     Control,
     Controls,
     Divider,
+    Drawn,
     Fact,
     Facts,
     Heading,
     Items,
     Listing,
-    Multiples,
     Paragraph,
-    Scatter,
     Small,
     Table,
     Text,
-    Waterfall,
 )
 
 log = logging.getLogger(__name__)
@@ -106,7 +103,7 @@ def _fitted(block: Block, room: Room) -> tuple[Made, Block | None]:
             return _listing(block, room)
         case Table():
             return _table(block, room)
-        case Band() | Scatter() | Waterfall() | Multiples():
+        case Drawn():
             return _all_or_nothing(_chart(block, room.pictures), block, room)
         case Divider():
             return _all_or_nothing([{"type": "divider"}], block, room)

@@ -25,24 +25,21 @@ from bot.teams.card_text import (
     plain,
 )
 from handlers.conversation import (
-    Band,
     Block,
     Chart,
     Code,
+    Drawn,
     Fact,
     Facts,
     Heading,
     Items,
     Listing,
-    Multiples,
     Paragraph,
     Plain,
-    Scatter,
     Small,
     Strong,
     Table,
     Text,
-    Waterfall,
     text,
 )
 
@@ -156,7 +153,7 @@ def fit(
             return _listing(block, room, context)
         case Table():
             return _table(block, room)
-        case Band() | Scatter() | Waterfall() | Multiples():
+        case Drawn():
             return _chart(block, room, pictures, context)
     return [], []
 

@@ -9,7 +9,7 @@ from guardrails.policy.bills import Dimension
 from handlers.ask.segments import segment_prices
 from handlers.ask.tokens import LABEL as TOKENS
 from handlers.ask.tokens import token_prices
-from handlers.ask.unit_prices import per_label
+from handlers.ask.unit_prices import per_label, price_said
 from handlers.conversation import Block, Heading, Table
 from handlers.dashboards.parts import (
     SHOWN,
@@ -18,7 +18,6 @@ from handlers.dashboards.parts import (
     compared_line,
     made_of,
     typed,
-    unit_price,
 )
 from handlers.turn import Turn
 from storage import spend, unit_costs
@@ -44,11 +43,6 @@ def prices(turn: Turn, period: Period, by: Dimension) -> Prices:
     }
 
 
-def price_said(turn: Turn, unit: CostPerUnit, price: Decimal) -> str:
-    """``$0.0042 per 1,000 inferences``."""
-    return f"{unit_price(price, turn.policy.workspace.currency)} per {per_label(unit)}"
-
-
 def first_price(units: Sequence[CostPerUnit], found: Prices, name: str) -> CostPerUnit | None:
     """The first watched unit that is counted under a name."""
     return next((u for u in units if (u.metric, name) in found), None)
@@ -69,7 +63,7 @@ def price_tables(turn: Turn, days: Days, by: Dimension) -> list[Block]:
         rows = [
             (
                 name,
-                unit_price(now[unit.metric, name], currency),
+                price_said(now[unit.metric, name], currency),
                 change(now[unit.metric, name], before.get((unit.metric, name), Decimal(0))),
             )
             for name in mine[:SHOWN]

@@ -27,7 +27,7 @@ from handlers.conversation import (
     Table,
     text,
 )
-from handlers.dashboards.charts import PANELS, open_on, spend_multiples
+from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.parts import (
     SHOWN,
     Days,
@@ -56,16 +56,18 @@ def engineers(turn: Turn, actor: Actor) -> Message:
     team, spellings = _team_of(turn, actor)
     only: Mapping[Dimension, Wanted] = {"team": spellings} if team else {}
     found = spend.sums_by(turn.connection, turn.policy, days.all, "experiment", "day", only=only)
-    by_name: dict[str, dict[date, Decimal]] = defaultdict(dict)
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for (name, _), amount in found.items():
+        sums[name] += amount
+    whole = whole_of(sums, currency, nothing=NO_NAME)
+    by_part: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     by_day: dict[date, Decimal] = defaultdict(Decimal)
     for (name, day), amount in found.items():
-        by_name[name][day] = amount
+        by_part[part_of(name, whole)][day] += amount
         by_day[day] += amount
-    sums = {name: sum(amounts.values(), Decimal(0)) for name, amounts in by_name.items()}
-    whole = whole_of(sums, currency, nothing=NO_NAME)
     whose = f"team {team}" if team else "the company"
     title = f"Engineers: {money(whole.total, currency)} of {whose} in {words.days(days.all.days)}"
-    trends = {n or NO_NAME: (_trend(a, days),) for n, a in by_name.items()}
+    trends = {part: (_trend(amounts, days),) for part, amounts in by_part.items()}
     blocks: list[Block] = [
         Heading(text=title),
         parts_table("Experiment", whole, trends, ("Week on week",), (_trend(by_day, days),)),

@@ -11,7 +11,7 @@ from guardrails.contributions import largest, parts_of
 from guardrails.lists import every as every_of
 from guardrails.unit_economics import exactly
 from handlers.ask.subjects import unnamed
-from handlers.ask.unit_prices import per_label
+from handlers.ask.unit_prices import per_label, price_said
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Table, text
 from handlers.dashboards.charts import series_band
 from handlers.dashboards.parts import (
@@ -29,7 +29,6 @@ from handlers.dashboards.parts import (
     share,
     times_of,
     typed,
-    unit_price,
 )
 from handlers.turn import Turn
 from handlers.unit_costs import prices_of_all
@@ -192,7 +191,7 @@ def _efficiency(turn: Turn, days: Days) -> list[Block]:
         now, before = prices_of_all(turn, unit, days.compared)
         if now is not None:
             moved = change(now, before or Decimal(0))
-            facts.append((f"Cost per {per_label(unit)}", f"{unit_price(now, currency)}, {moved}"))
+            facts.append((f"Cost per {per_label(unit)}", f"{price_said(now, currency)}, {moved}"))
     if not facts:
         return []
     return [

@@ -162,11 +162,6 @@ def compared_line(days: Compared) -> str:
     )
 
 
-def unit_price(amount: Decimal, currency: str) -> str:
-    """A price with three digits that count: ``$0.0042``, ``$12.30``."""
-    return words.number(float(amount), f"{currency} per unit")
-
-
 def made_of(*commands: str, note: str = "") -> Small:
     """The line that says which commands have the very figures above, and what they are made of."""
     return _line("Its parts: ", commands, note)

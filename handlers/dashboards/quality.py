@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from guardrails.policy.alerts import CostPerUnit
 from handlers.ask.days import Compared
-from handlers.ask.unit_prices import per_label
+from handlers.ask.unit_prices import per_label, price_said
 from handlers.conversation import Block, Fact, Heading, Point, Scatter, Table, text
-from handlers.dashboards.costs import first_price, price_said, prices
+from handlers.dashboards.costs import first_price, prices
 from handlers.dashboards.parts import (
     SHOWN,
     Days,
@@ -152,9 +152,10 @@ def _kind(one: Judged) -> tuple[str, str]:
 
 
 def _cost_said(turn: Turn, one: Judged) -> str:
+    currency = turn.policy.workspace.currency
     if one.unit is not None:
-        return price_said(turn, one.unit, one.cost)
-    return f"{money(one.cost, turn.policy.workspace.currency)} in all"
+        return f"{price_said(one.cost, currency)} per {per_label(one.unit)}"
+    return f"{money(one.cost, currency)} in all"
 
 
 def _score_said(one: Judged) -> str:

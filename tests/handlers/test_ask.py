@@ -126,6 +126,16 @@ def test_both_periods_are_cut_to_what_the_bill_has(desk: Desk) -> None:
     )
 
 
+def test_a_sum_has_the_days_that_its_change_leaves_out(desk: Desk) -> None:
+    message = desk.ask("last 14d")
+    assert message.summary == "$3,640 in the 14 days to Sun 22 Nov"
+    assert facts(message)["Against the 13 days to Sat 7 Nov"] == (
+        "+44 %: $3,380 in the 13 days to Sat 21 Nov, $2,340 before"
+    )
+    said = "In the change, Sun 22 Nov is left out: not all charges are in yet."
+    assert said in lines(message)
+
+
 def test_days_before_the_bill_are_not_known_rather_than_without_spend(
     sqlite: Database, clock: Clock
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from guardrails.money import Money
 from handlers.alerts.publish import publish
+from handlers.ask.unit_prices import price_said
 from handlers.conversation import (
     Band,
     Block,
@@ -31,7 +32,6 @@ from handlers.dashboards.engineers import engineers
 from handlers.dashboards.executives import executives, waited
 from handlers.dashboards.finance import finance
 from handlers.dashboards.finops import finops
-from handlers.dashboards.parts import unit_price
 from handlers.dashboards.product import product
 from handlers.dashboards.showing import DASHBOARDS, default_for, show
 from handlers.sandboxes.control import halt, resume
@@ -282,6 +282,14 @@ def test_an_engineer_sees_the_own_team_with_trend_quality_and_runway(desk: Desk)
     everything = desk.show(engineers, "finops@example.com")
     assert "foreign" in words(everything)
     assert list(rows(tables(everything)[-1])) == ["other-month", "search-month"]
+
+
+def test_the_smaller_ones_have_a_trend_too(desk: Desk) -> None:
+    for n in range(10):
+        desk.daily(40 - n if n < 8 else 1, experiment=f"e{n}")
+    desk.daily(2, days=8, experiment="e9")
+    shown = rows(tables(desk.show(engineers))[0])
+    assert shown["2 smaller ones"] == ("$76", "+100 %")
 
 
 def test_a_sandbox_that_has_not_spent_yet_is_the_teams_all_the_same(desk: Desk) -> None:
@@ -629,10 +637,10 @@ def test_finops_sees_coverage_shadow_maturity_and_health(desk: Desk) -> None:
 
 
 def test_prices_and_waits_in_words() -> None:
-    assert unit_price(Decimal("0.8"), "USD") == "$0.80"
-    assert unit_price(Decimal("0.00414"), "USD") == "$0.00414"
-    assert unit_price(Decimal("0.00000321"), "USD") == "$0.00000321"
-    assert unit_price(Decimal("12.3"), "USD") == "$12.30"
+    assert price_said(Decimal("0.8"), "USD") == "$0.80"
+    assert price_said(Decimal("0.00414"), "USD") == "$0.00414"
+    assert price_said(Decimal("0.00000321"), "USD") == "$0.00000321"
+    assert price_said(Decimal("12.3"), "USD") == "$12.30"
     assert waited(timedelta(seconds=20)) == "at once"
     assert waited(timedelta(minutes=1)) == "1 minute"
     assert waited(timedelta(hours=30)) == "30.0 hours"

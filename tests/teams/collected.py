@@ -12,23 +12,20 @@ from bot.teams.card_text import Account
 from bot.teams.cards import Rendered, card
 from handlers.conversation import (
     At,
-    Band,
     Block,
     Button,
     Controls,
+    Drawn,
     Facts,
     Heading,
     Items,
     Listing,
     Mention,
     Message,
-    Multiples,
     Paragraph,
-    Scatter,
     Small,
     Table,
     Text,
-    Waterfall,
 )
 
 T = TypeVar("T")
@@ -132,7 +129,7 @@ def _said(block: Block) -> Iterator[str]:
         case Table():
             for row in (block.header, *block.rows):
                 yield "".join(row)
-        case Band() | Scatter() | Waterfall() | Multiples():
+        case Drawn():
             yield clean(block.alt).strip() or block.title
 
 
