@@ -16,16 +16,23 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+SANDRAIL = (sys.executable, "-c", "from bot.cli.main import main; main()")
+
+
+def environ(folder: Path) -> dict[str, str]:
+    given = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": "0", "COLUMNS": "120"}
+    return {**given, "PYTHONPATH": str(ROOT)}
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """``sandrail run`` in a folder, with nothing in the environment but a free port; its address."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": "0", "COLUMNS": "120"}
     log = folder / "run.log"
     with log.open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from bot.cli.main import main; main()", "run"],
+            [*SANDRAIL, "run"],
             cwd=folder,
-            env={**environ, "PYTHONPATH": str(ROOT)},
+            env=environ(folder),
             stdout=said,
             stderr=subprocess.STDOUT,
         )
@@ -71,3 +78,17 @@ def test_an_empty_folder_becomes_a_console_with_alerts(tmp_path: Path) -> None:
             c["messages"] for c in channels["channels"]
         ]
     assert [f.stat().st_mtime_ns for f in bill] == stamps
+    the_same_policy_replays_to_what_happened(tmp_path)
+
+
+def the_same_policy_replays_to_what_happened(folder: Path) -> None:
+    """The demo has a bill of four months and records of one day."""
+    replay = [*SANDRAIL, "replay", "app.yaml", "--json"]
+    done = subprocess.run(replay, cwd=folder, env=environ(folder), capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["first"] < report["recorded_from"] == report["last"]
+    for part in ("alerts", "nudges", "overruns"):
+        happened = report["reproduced"] if part == "alerts" else report[part]["reproduced"]
+        assert happened["kept"] > 0, part
+        assert happened["new"] == happened["gone"] == happened["moved"] == [], part
