@@ -82,6 +82,11 @@ def day(value: date) -> str:
     return format_date(value, "EEE d MMM", locale="en_GB")
 
 
+def ended(sentence: str) -> str:
+    """What somebody wrote, with a full stop where it has no end of its own."""
+    return sentence if sentence.endswith((".", "?", "!", "…")) else f"{sentence}."
+
+
 def percent(share: float) -> str:
     """``94 %``, ``0.4 %``; never ``0 %`` for something."""
     points = share * 100

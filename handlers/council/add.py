@@ -66,7 +66,7 @@ def show_next(turn: Turn, it: Interaction) -> Private:
     ]
     if asked:
         lines = [
-            (*text(Strong(text=i.title), f" {i.why}".rstrip()), *about(i), *_added(i))
+            (*text(Strong(text=i.title), f": {i.why}" if i.why else ""), *about(i), *_added(i))
             for i in asked[:SHOWN]
         ]
         if len(asked) > SHOWN:

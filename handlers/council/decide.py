@@ -222,7 +222,7 @@ def _halt(turn: Turn, it: Interaction, row: ItemRow, box: SandboxRow | None) -> 
     try:
         may_stop(turn, box, it)
     except Refusal as refusal:
-        return f"It counts. {box.name} runs until somebody halts it: {refusal.sentence}"
+        return f"It counts. {box.name} runs until somebody halts it. {refusal.sentence}"
     if not may(turn.policy, "sandbox.halt", it.actor.roles):
         return f"It counts. {box.name} runs until somebody who may halts it on its card."
     why = f"The council of {row.week} said that it ends."
@@ -295,11 +295,12 @@ def minutes(turn: Turn, week: Week, rows: Sequence[ItemRow]) -> Message:
         line = text(Strong(text=row.title), f" {decided_as(row)}. {row.reason}")
         for v in votes_of(turn, row.id):
             if v.why and v.said == row.decision:
-                line = (*line, *text(f" {v.name}: “{v.why}”"))
+                line = (*line, *text(f" {v.name}: “{words.ended(v.why)}”"))
         found = follow.get(row.id)
         if found is not None:
             who = mention_of(turn.policy, found.owner)
-            line = (*line, *text(" ", who, f" by {words.day(found.due_on)}: {found.what}"))
+            does = found.what.removesuffix(f": {row.title}")  # the line begins with it
+            line = (*line, *text(f" To do by {words.day(found.due_on)}: ", who, f", {does}."))
         lines.append(line)
     title = f"Minutes of the council {week}"
     count = "1 decision" if len(rows) == 1 else f"{len(rows)} decisions"

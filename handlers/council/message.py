@@ -154,8 +154,7 @@ def item_message(
         head, _, rest = title.partition(": ")
         blocks = [Heading(text=head), Paragraph(text=text(Strong(text=rest)))]
     if item.why:
-        ends = "" if item.why.endswith((".", "?", "!")) else "."
-        blocks.append(Paragraph(text=text(f"{item.why}{ends}")))
+        blocks.append(Paragraph(text=text(words.ended(item.why))))
     who: list[str | Span] = []
     if item.asked_name:
         who.append(f"Added by {item.asked_name}.")

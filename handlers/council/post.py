@@ -42,6 +42,7 @@ def post_digest(turn: Turn) -> str:
     if week is None:
         return "no digest is due"
     frame = frame_of(turn, week)
+    council.lock_agenda(turn.connection)  # what is taken off meanwhile is not posted
     begun = council.begin(
         turn.connection,
         week=str(week),

@@ -59,7 +59,7 @@ def test_by_consent_the_first_decision_stands_and_closes(hall: Hall) -> None:
     assert "already-decided" in refusal(hall.say("continue", TOPIC, "finance"))
     said = close(hall)
     assert (
-        f"· {TOPIC} continues, decided by Finance partner. Nobody objected. Product owner by "
+        f"· {TOPIC} continues, decided by Finance partner. Nobody objected. To do by Wed 2 Dec: "
         in said
     )
     assert "· try-lora was deferred. Nobody decided." in said
@@ -314,7 +314,8 @@ def test_a_reason_stands_on_the_card_in_the_minutes_and_in_the_audit(hall: Hall)
     assert entry.reason == "It costs more than it brings."
     hall.say("defer", "try-lora", "lead")
     minutes = close(hall)
-    assert "Finance partner: “It costs more than it brings.”" in minutes
+    assert "Finance partner: “It costs more than it brings.” To do by Wed 2 Dec: " in minutes
+    assert minutes.count(TOPIC) == 1
     assert "try-lora was deferred, decided by ML lead, search. Nobody objected.\n" in f"{minutes}\n"
 
 
