@@ -22,7 +22,7 @@ from bot.settings import Settings, SettingsError
 from bot.surface import Surface
 from bot.web import web_application
 from handlers.council.post import COUNCIL, council_job, council_times
-from handlers.daily import Progress, Round, daily_round
+from handlers.daily import Round, daily_round
 from handlers.deadlines import run_due
 from handlers.retro.post import RETRO, retro_job, retro_times
 from scheduler.clockwork import Clockwork, Job
@@ -30,6 +30,7 @@ from scheduler.slots import latest_slot
 from storage import budgets, claims
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 from storage.tidy import tidy
 
 log = logging.getLogger(__name__)

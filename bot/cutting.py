@@ -1,7 +1,7 @@
 """Cutting words by meaning, so that they fit where a platform has little room."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _AMOUNT = re.compile(r"^[-−+(]?[$€£¥]?[\d.,]*[$€£¥%]?$|^[A-Z]{3}$|^[A-Z]{0,3}\$[\d.,]+[KMB]?$")
 _OF_AMOUNTS = "0123456789.,$€£¥-"
@@ -49,6 +49,14 @@ def clip(words: str, limit: int, measure: Callable[[str], int] = size) -> str:
         return words[:end].rstrip(_OF_AMOUNTS) + "…"
     kept = kept[: _before_an_amount(kept)]
     return f"{kept} …" if kept and measure(f"{kept} …") <= limit else f"{kept}…"
+
+
+def pieces(lines: Iterable[str], most: int) -> tuple[str, ...]:
+    """The lines of a file without control characters, longer ones than ``most`` characters in several."""
+    cleaned = (clean(line) for line in lines)
+    return tuple(
+        line[at : at + most] for line in cleaned for at in range(0, max(len(line), 1), most)
+    )
 
 
 def parted(

@@ -55,6 +55,10 @@ class Kernel:
                 return found
         return ()
 
+    def permits(self, interaction: Interaction) -> bool:
+        """Whether the actor may do this at all: what is dear is not done for anybody else."""
+        return router.permits(self.loaded, interaction)
+
     async def answer(self, interaction: Interaction) -> AnyReply:
         """The reply to an interaction, after its transaction; what it posts is on its way."""
         began = time.perf_counter()

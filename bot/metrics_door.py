@@ -39,7 +39,7 @@ _PACKED = ("", "identity", "gzip", "deflate")
 
 def add_routes(app: web.Application, kernel: Kernel, token: str | None) -> None:
     """Serves the metrics endpoint; without a token it answers that it is not set up."""
-    app.router.add_post(PATH, MetricsDoor(kernel, token).take)
+    app.router.add_route("*", PATH, MetricsDoor(kernel, token).take)
 
 
 class _Refused(Exception):
@@ -86,6 +86,10 @@ class MetricsDoor:
 
     def _admit(self, request: web.Request) -> None:
         """Whether the sender may push, before anything of the body is read. Raises _Refused."""
+        if request.method != "POST":
+            raise _Refused(
+                405, "Points are sent with POST; there is nothing to read.", Allow="POST"
+            )
         if self._token is None:
             raise _Refused(
                 503, "Metrics are not taken here: the operator has not set SANDRAIL_METRICS_TOKEN."

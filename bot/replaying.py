@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,8 +23,9 @@ from handlers.replay.run import NoReplay, replay
 from handlers.turn import Turn
 from storage import policy_replays
 from storage.database import Database
-from storage.policy_file import LoadedPolicy, policy_hash
+from storage.policy_file import LoadedPolicy
 from storage.policy_replays import ClaimedReplay
+from storage.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ BEAT = 5.0  # seconds between renewals of a lease, and of what is told of the pr
 TOLD = 10.0  # seconds between two words about the progress
 MOST = 3  # times that a replay is begun whose runner died
 CHECKS = 3  # times that a role which cannot be checked is asked for
-Progress = Callable[[str, float], None]
 
 
 class Stopped(Exception):
@@ -58,8 +58,7 @@ class Job:
         found = read(self.claimed.policy_text)
         if found.policy is None:  # it was checked, by an earlier version of the bot perhaps
             raise Unable(f"Your policy cannot be replayed any more: {in_words(found.errors)}.")
-        hashed = policy_hash(found.policy, self.loaded.runbooks)
-        return replace(self.loaded, policy=found.policy, hash=hashed)
+        return self.loaded.changed_to(found.policy, self.claimed.policy_text)
 
 
 def replayed(job: Job, progress: Progress) -> Report:

@@ -95,7 +95,8 @@ class Standing:
 
     @property
     def is_over(self) -> bool:
-        """Whether what is spent, or what the forecast says, is more than the limit of today."""
+        """Whether what is spent, or what the forecast says, is more than the limit of today. What is billed of
+        days that are not complete is in the forecast."""
         return max(self.burn.spent, self.burn.forecast) > self.limit
 
     @property

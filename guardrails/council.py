@@ -1,12 +1,12 @@
-"""The council's rules: which week, when it is posted, what changed most, what votes come to.
+"""The council's rules: which week, when it is posted, what votes come to.
 
 A council is named by the ISO week (ISO 8601) of its day in the policy, also when a holiday moves it into the next.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import permutations
 from typing import Literal, NamedTuple, get_args
 
@@ -19,6 +19,8 @@ from guardrails.policy.people import Role
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 #: A digest that could not be posted in time is posted until then.
 LATE = timedelta(days=2)
+#: A week that somebody names is of these years: days far from today's cannot be counted with.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 #: So many weeks without a council are looked over.
 FARTHEST = 60
 
@@ -42,14 +44,17 @@ class Week(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Week":
         """Reads ``2026-W48``. Raises ValueError with a sentence."""
-        year, _, number = text.strip().upper().partition("-W")
+        read = re.fullmatch(r"(\d{4})-W(\d{2})", text.strip(), re.ASCII | re.IGNORECASE)
         try:
-            if len(year) != 4 or len(number) != 2:
+            if read is None:
                 raise ValueError
-            date.fromisocalendar(int(year), int(number), 1)
+            found = cls(int(read[1]), int(read[2]))
+            _ = found.monday
         except ValueError:
             raise ValueError(f"“{text}” is not a week; write it as 2026-W48.") from None
-        return cls(int(year), int(number))
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise ValueError(f"“{text}” is not a week of the years {FIRST_YEAR} to {LAST_YEAR}.")
+        return found
 
     @property
     def monday(self) -> date:
@@ -132,41 +137,6 @@ def since(rules: Council, calendar: Calendar, week: Week) -> datetime:
     raise LookupError("The policy has had no council in the last year: see council.moved.")
 
 
-# --- what changed most ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Mover:
-    """Spend of one name in a week and in the one before."""
-
-    name: str
-    before: Decimal
-    now: Decimal
-
-    @property
-    def change(self) -> Decimal:
-        return self.now - self.before
-
-
-def movers(
-    before: Mapping[str, Decimal], now: Mapping[str, Decimal], most: int
-) -> tuple[tuple[Mover, ...], Mover]:
-    """The names that changed most, the largest change first, and all others as one: together exactly the whole."""
-    every = [
-        Mover(name, before.get(name, Decimal(0)), now.get(name, Decimal(0)))
-        for name in {*before, *now}
-    ]
-    ordered = sorted(every, key=lambda m: (-abs(m.change), m.name))
-    shown = [m for m in ordered if m.change][:most]
-    rest = [m for m in ordered if m not in shown]
-    others = Mover(
-        "everything else",
-        sum((m.before for m in rest), Decimal(0)),
-        sum((m.now for m in rest), Decimal(0)),
-    )
-    return tuple(shown), others
-
-
 # --- votes --------------------------------------------------------------------------------------------
 
 
@@ -178,6 +148,7 @@ class Vote:
     name: str
     roles: frozenset[Role]
     said: Said
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,13 @@ def window(
 ) -> Period | Reading:
     """The last ``days`` complete days, all within the stage; or why there are none to judge by.
 
-    ``through``: the last day that is known whole. ``since``: the day on which the stage began; the first
+    ``through``: the last day that is known to be complete. ``since``: the day on which the stage began; the first
     that counts is the one after it, which it had whole. ``usual_delay``: days that a bill is incomplete.
     """
     if through is None:
         return Reading(None, "no bill has been read yet")
     if through < today - timedelta(days=1 + usual_delay + LATE):
-        return Reading(None, f"the bill is late: it is whole only through {through:%d %b}")
+        return Reading(None, f"the bill is late: it is complete only through {through:%d %b}")
     if since is None:
         return Reading(None, "it is not active yet")
     first = through - timedelta(days=days - 1)
@@ -54,7 +54,8 @@ def window(
         there = max((through - since).days, 0)
         last = since + timedelta(days=days)
         return Reading(
-            None, f"{there} of {days} whole days in this stage are known; the last is {last:%d %b}"
+            None,
+            f"{there} of {days} complete days in this stage are known; the last is {last:%d %b}",
         )
     return Period(first, through)
 

@@ -23,8 +23,8 @@ def rounded(over: Decimal) -> Decimal:
 
 
 def kind_of(s: Standing) -> Literal["actual", "forecast"]:
-    """Whether what is spent is beyond the limit already, or only what is expected."""
-    return "actual" if s.burn.spent > s.limit else "forecast"
+    """Whether what is billed is beyond the limit already, or only what is expected."""
+    return "actual" if max(s.burn.spent, s.burn.billed) > s.limit else "forecast"
 
 
 def is_enough(s: Standing, least_percent: Decimal) -> bool:

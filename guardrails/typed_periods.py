@@ -40,7 +40,7 @@ def read_periods(words: str, today: date) -> tuple[list[Period], str]:
         if found is None:
             break
         match, read = found
-        periods.append(_checked(read(match, today), match[0].strip(), today))
+        periods.append(_one(match, read, today))
         words = f"{words[: match.start()]} {words[match.end() :]}"
     if not periods and (wrong := _LIKE_ONE.search(words)):
         typed = shorten(wrong[0], 60, placeholder="…")
@@ -49,6 +49,17 @@ def read_periods(words: str, today: date) -> tuple[list[Period], str]:
 
 
 _Read = Callable[[re.Match[str], date], Period]
+
+
+def _one(match: re.Match[str], read: _Read, today: date) -> Period:
+    typed = match[0].strip()
+    try:
+        return _checked(read(match, today), typed, today)
+    except PeriodError:
+        raise
+    except (ValueError, OverflowError):  # no day follows the year 9999
+        raise PeriodError(f"“{typed}” is in the future.") from None
+
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"

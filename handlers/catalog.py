@@ -7,6 +7,7 @@ from handlers.council import add as council_add
 from handlers.council import decide as council_decide
 from handlers.council import follow as council_follow
 from handlers.council import from_message as council_from_message
+from handlers.council import remove as council_remove
 from handlers.dashboards import showing as dashboards
 from handlers.gates import presses as gates
 from handlers.overruns import ask, decide, in_review, silence
@@ -31,6 +32,7 @@ __all__ = [
     "council_decide",
     "council_follow",
     "council_from_message",
+    "council_remove",
     "daily",
     "dashboard_page",
     "dashboards",

@@ -19,6 +19,24 @@ _WORKS_WITH = {
     "sandbox": "teams",
     "council": "council",
 }
+#: What is good to know of the commands that begin with a word; ``""``: of all.
+_NOTES: dict[str, tuple[str | Code, ...]] = {
+    "": ("With examples: ", Code(text="/spend help"), f". Periods: {EXAMPLES}."),
+    "spend": (
+        f"Periods: {EXAMPLES}. A name that is also a command, or a month: ",
+        Code(text="/spend experiment top"),
+    ),
+    "sandbox": ("NAME is what ", Code(text="/sandbox list"), " calls it."),
+    "council": (
+        "A week is written 2026-W48, a quarter 2026-Q3. "
+        "“Bring to the council” in the menu of any message adds it, too.",
+    ),
+    "policy": (
+        "The FinOps owner changes the rules in the policy's file; ",
+        Code(text="/policy replay"),
+        " says first what a change would have done.",
+    ),
+}
 #: Of the examples where the bill has none.
 _NAMES = {
     "experiment": "ranker",
@@ -62,16 +80,18 @@ def _names(turn: Turn) -> dict[str, str]:
 def help_message(policy: Policy, first: str, names: Mapping[str, str] = _NAMES) -> Message:
     """The commands that begin with a word, all for ``""``: what can be used with what it does, then the rest.
     ``names`` are those of the examples."""
+    every = registered("command")  # in the order of their names
+    these = [c.handler for c in every if c.name == f"{first} help"]  # whoever reads it has found it
     commands = [
-        c for c in registered("command") if not first or c.name.split()[0] == first
-    ]  # in the order of their names
+        c for c in every if not first or (c.name.split()[0] == first and c.handler not in these)
+    ]
     usable = [c for c in commands if is_set_up(policy, c)]
     later = [c for c in commands if c not in usable]
     title = "What you can type"
     lines = tuple(
         text(
             Code(text=f"/{c.name}{' ' + c.usage if c.usage else ''}"),
-            f" {c.does}",
+            f": {c.does}",
             *(
                 (" · ", Code(text=c.example.format_map(names)))
                 if first and c.usage and c.example
@@ -80,15 +100,9 @@ def help_message(policy: Policy, first: str, names: Mapping[str, str] = _NAMES) 
         )
         for c in usable
     )
-    blocks: list[Block] = [
-        Items(title=title, items=lines),
-        Small(
-            text=text(
-                f"Periods: {EXAMPLES}. A name that is also a command, or a month: ",
-                Code(text="/spend experiment top"),
-            )
-        ),
-    ]
+    blocks: list[Block] = [Items(title=title, items=lines)]
+    if first in _NOTES:
+        blocks.append(Small(text=text(*_NOTES[first])))
     if later:
         blocks.append(
             Items(

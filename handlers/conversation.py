@@ -109,6 +109,13 @@ class Items(_Said):
     title: str = ""
 
 
+class Listing(_Said):
+    """Lines of a file as they stand there, all characters of one width: a patch."""
+
+    kind: Literal["listing"] = "listing"
+    lines: tuple[str, ...]
+
+
 class Table(_Said):
     """``align`` has one letter a column: l or r. The first column names the row."""
 
@@ -256,6 +263,7 @@ Block = Annotated[
     | Small
     | Facts
     | Items
+    | Listing
     | Table
     | Band
     | Scatter

@@ -27,9 +27,9 @@ from storage.bills.ingest import ingest
 from storage.bills.report import IngestReport
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
 log = logging.getLogger(__name__)
-Progress = Callable[[str, float], None]
 Look = Callable[[Turn, str], int]
 
 

@@ -203,6 +203,15 @@ def answer(
     return Answered(reply, bool(turn.said))
 
 
+def permits(loaded: LoadedPolicy, interaction: Interaction) -> bool:
+    """Whether the actor may do this at all: files are fetched and read only then."""
+    try:
+        _check(loaded, _find_for(interaction)[0], interaction)
+    except Refusal:
+        return False
+    return True
+
+
 def looks(interaction: Interaction) -> bool:
     """Whether its handler changes nothing, so that :func:`look` may answer it."""
     try:

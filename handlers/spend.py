@@ -209,7 +209,7 @@ def _against_budgets(turn: Turn, subject: Subject) -> list[Block]:
     currency = turn.policy.workspace.currency
     blocks: list[Block] = [
         Paragraph(text=text("Its tightest budget is ", Strong(text=first.budget.name), ".")),
-        budget_words.facts(turn.policy, first, turn.today),
+        budget_words.facts(turn, first),
     ]
     if others:
         lines = tuple(
@@ -250,7 +250,8 @@ def show_budgets(turn: Turn, it: Interaction) -> Private:
     blocks: list[Block] = [
         Heading(text=title),
         Table(header=header, rows=rows, align="lrrrl"),
-        Small(text=text("More than one has: ", Code(text="/spend overrun NAME"))),
+        *budget_words.notes(turn, found),
+        Small(text=text("To ask for more than a budget has: ", Code(text="/spend overrun NAME"))),
     ]
     return Private(message=Message(summary=title, blocks=tuple(blocks)))
 
@@ -266,7 +267,7 @@ def _of_budget(turn: Turn, budget: Budget, *, other_period: bool) -> Message:
     blocks: list[Block] = [
         Heading(text=f"Budget {budget.name}"),
         *_waits(turn, budget, s.span),
-        budget_words.facts(turn.policy, s, turn.today),
+        budget_words.facts(turn, s),
         budget_words.burn_chart(turn.policy, s, history(turn, budget, s.span, through)),
         Small(text=text(f"The budget is of {budget.scope}.")),
         *([_own_period(budget)] if other_period else []),

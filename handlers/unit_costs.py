@@ -103,7 +103,7 @@ def show_unit(turn: Turn, it: Interaction) -> Private:
         Heading(text=title),
         *blocks,
         *([Small(text=text(EFFECTS))] if _explained(blocks) else []),
-        *by_segment(turn, feature, counted, days),
+        *by_segment(turn, counted, days),
         *noted(notes),
     ]
     return Private(message=Message(summary=summary, blocks=tuple(blocks)))

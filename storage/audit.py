@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from storage.prepared import Prepared
 from storage.tables.audit import AuditEntry, AuditHead
@@ -75,6 +75,24 @@ def entries(connection: Connection) -> Iterator[dict[str, Any]]:
     """All entries from the first to the last."""
     for row in connection.execute(select(_entries).order_by(_entries.c.seq)).mappings():
         yield dict(row)
+
+
+def born(connection: Connection) -> datetime | None:
+    """When the bot first recorded anything; what began before that it could not have seen earlier."""
+    at: datetime | None = connection.execute(
+        select(_entries.c.at).order_by(_entries.c.seq).limit(1)
+    ).scalar()
+    return at
+
+
+def in_force_since(connection: Connection, policy_hash: str) -> datetime | None:
+    """When the first entry of the audit under this policy was written, after any other policy's; None when nothing
+    has been recorded under it yet."""
+    other = select(func.max(_entries.c.seq)).where(_entries.c.policy_hash != policy_hash)
+    last = connection.execute(other).scalar() or 0
+    return connection.execute(
+        select(_entries.c.at).where(_entries.c.seq > last).order_by(_entries.c.seq).limit(1)
+    ).scalar()
 
 
 def verify(connection: Connection) -> Broken | int:

@@ -14,14 +14,18 @@ from guardrails.policy.bills import DIMENSIONS, Dimension
 from guardrails.policy.model import Policy
 from storage import spend
 from storage.rows import add_row
+from storage.series_window import ENDED
 from storage.spend import rate
 from storage.tables.budgets import BudgetEntry, BudgetNudge
-from storage.tables.spend import CostRollup, MetricPoint
+from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
 
 _entries = BudgetEntry.__table__  # type: ignore[attr-defined]
 _nudges = BudgetNudge.__table__  # type: ignore[attr-defined]
 _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
+_periods = BillPeriod.__table__  # type: ignore[attr-defined]
+#: Days by which it is seen whether a bill has charges on most of them.
+MONTH = timedelta(days=31)
 
 
 class NoRate(LookupError):
@@ -133,11 +137,41 @@ def spend_of(
 
 
 def last_complete_day(connection: Connection, policy: Policy) -> date | None:
-    """The last day that every bill has whole; None when nothing was read."""
+    """The last day that is complete in every bill, as it was read; None when nothing was read.
+
+    A bill that is behind the furthest counts while it goes on: it has charges on most days, and is at most ENDED
+    days behind. What has charges once a month says nothing of a day by its silence.
+    """
     held = spend.covered(connection)
     if held is None:
         return None
-    return held.last - timedelta(days=max(b.complete_after_days for b in policy.bills))
+    query = (
+        select(_periods.c.bill, func.max(_periods.c.complete_through))
+        .where(_periods.c.bill.in_([b.name for b in policy.bills]))
+        .group_by(_periods.c.bill)
+    )
+    read: dict[str, date] = {bill: day for bill, day in connection.execute(query) if day}
+    if not read:
+        return held.last - timedelta(days=max(b.complete_after_days for b in policy.bills))
+    furthest = max(read.values())
+    return min(
+        day
+        for bill, day in read.items()
+        if day == furthest or _goes_on(connection, bill, day, furthest)
+    )
+
+
+def _goes_on(connection: Connection, bill: str, complete: date, furthest: date) -> bool:
+    """Whether a bill that is complete only through a day before the furthest one's is late, and has not ended."""
+    if furthest - complete > timedelta(days=ENDED):
+        return False
+    period = Period(complete - MONTH, complete)
+    days = connection.execute(
+        select(func.count(func.distinct(_rollup.c.day)))
+        .where(_rollup.c.bill == bill, _rollup.c.period >= period.first.replace(day=1) - MONTH)
+        .where(_rollup.c.day.between(period.first, period.last))
+    ).scalar_one()
+    return 2 * int(days) > period.days
 
 
 def main_allocation(
@@ -152,39 +186,6 @@ def main_allocation(
         named = {value: amount for value, amount in sums[dimension].items() if value}
         if named:
             found[dimension] = min(named, key=lambda value: (-named[value], value))
-    return found
-
-
-def allocation_of(
-    connection: Connection, parts: Mapping[Dimension, str], period: Period
-) -> dict[Dimension, str]:
-    """The same, of millionths of all currencies as if they were one: only until replay asks as the others do."""
-    found: dict[Dimension, str] = dict(parts)
-    names: tuple[Dimension, ...] = (
-        "experiment",
-        "feature",
-        "team",
-        "workload",
-        "stage",
-        "segment",
-        "owner",
-    )
-    for dimension in names:
-        if dimension in found:
-            continue
-        column = _rollup.c[dimension]
-        query = (
-            select(column)
-            .where(_rollup.c.day.between(period.first, period.last), column != "")
-            .group_by(column)
-            .order_by(func.sum(_rollup.c.cost_micros).desc(), column)
-            .limit(1)
-        )
-        for name, value in parts.items():
-            query = query.where(_rollup.c[name] == value)
-        most = connection.execute(query).scalar()
-        if most:
-            found[dimension] = most
     return found
 
 

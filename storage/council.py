@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from storage.rows import add_row, change_row, insert_into
 from storage.tables.council import CouncilDigest, CouncilFollowUp, CouncilItem, CouncilVote
@@ -42,6 +42,12 @@ def close(connection: Connection, week: str, now: datetime) -> None:
     connection.execute(update(_digests).where(_digests.c.week == week).values(closed_at=now))
 
 
+def lock_agenda(connection: Connection) -> None:
+    """Lets one at a time look at an agenda and add to it; SQLite has one writer anyway. Before other locks."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(7227247)))
+
+
 def add_item(connection: Connection, **values: Any) -> bool:
     """Puts something on a week's agenda. False: it is there."""
     return add_row(connection, _items, **_with_defaults(_items, {"decided_names": [], **values}))
@@ -64,11 +70,11 @@ def items(connection: Connection, week: str, *, lock: bool = False) -> Sequence[
 
 
 def left_over(connection: Connection, week: str) -> Sequence[ItemRow]:
-    """Items of earlier weeks whose council was not held: the next one takes them. The oldest first."""
-    posted = select(_digests.c.week)
+    """Items of the weeks since the council before, not held: the next one takes them. The oldest first."""
+    held = select(func.max(_digests.c.week)).where(_digests.c.week < week).scalar_subquery()
     return connection.execute(
         select(_items)
-        .where(_items.c.week < week, _items.c.week.not_in(posted))
+        .where(_items.c.week < week, _items.c.week > func.coalesce(held, ""))
         .order_by(_items.c.created_at, _items.c.id)
     ).all()
 
@@ -76,6 +82,11 @@ def left_over(connection: Connection, week: str) -> Sequence[ItemRow]:
 def change_item(connection: Connection, row: ItemRow, **values: Any) -> ItemRow:
     """Changes an item that is still as it was read, and returns it as it is then. Raises Lost when it is not."""
     return change_row(connection, _items, row, **values)
+
+
+def remove_item(connection: Connection, item_id: str) -> None:
+    """Takes something off an agenda on which nobody has spoken."""
+    connection.execute(delete(_items).where(_items.c.id == item_id))
 
 
 def vote(
@@ -86,10 +97,11 @@ def vote(
     name: str,
     roles: Iterable[str],
     said: str,
+    why: str,
     at: datetime,
 ) -> None:
     """Records what somebody says; who spoke before keeps their place and says this now."""
-    values = {"name": name, "roles": sorted(roles), "said": said, "at": at}
+    values = {"name": name, "roles": sorted(roles), "said": said, "why": why, "at": at}
     connection.execute(
         insert_into(connection, _votes)
         .values(item_id=item_id, person=person, **values)

@@ -78,9 +78,11 @@ class Database:
             self.reader = _sqlite(self.url, size=4)
         else:
             try:
-                self.writer = self.reader = create_engine(
+                self.writer = create_engine(
                     self.url, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_timeout=30
                 )
+                # One view for all that is read, so that what is shown together agrees; the pool is the writer's.
+                self.reader = self.writer.execution_options(isolation_level="REPEATABLE READ")
             except ModuleNotFoundError:
                 raise DatabaseUrlError(
                     "DATABASE_URL names PostgreSQL, whose driver is not installed; "

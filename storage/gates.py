@@ -126,8 +126,8 @@ def signs(connection: Connection, sandbox_id: str, gate: str) -> Sequence[SignRo
 
 
 def known_through(connection: Connection, policy: Policy, day: date) -> date | None:
-    """``day``, or an earlier one when a bill of the policy says that it is whole only through that; None when one
-    has no whole day at all."""
+    """``day``, or an earlier one when a bill of the policy is complete only through that; None when one has no
+    complete day at all."""
     rows = connection.execute(
         select(_periods.c.bill, func.max(_periods.c.complete_through))
         .where(_periods.c.bill.in_([b.name for b in policy.bills]))

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
+from storage import spend
 from storage.bills.completeness import complete_through
 from storage.tables.alerts import Anomaly, Feedback
 from storage.tables.audit import AuditEntry
@@ -153,18 +154,13 @@ def gate_cases(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(_gates).order_by(_gates.c.proposed_at, _gates.c.id)).all()
 
 
-def newest_day(connection: Connection) -> date | None:
-    """The newest day that any bill has charges for; None without a bill."""
-    found: date | None = connection.execute(select(func.max(_rollups.c.day))).scalar()
-    return found
-
-
 def last_round(connection: Connection, late: dict[str, int]) -> date | None:
     """The newest day on which the bills are known to have been read: the day after their newest, when what is
     complete of them says so, else that day itself. ``late``: ``complete_after_days`` by bill."""
-    newest = newest_day(connection)
-    if newest is None:
+    held = spend.covered(connection)
+    if held is None:
         return None
+    newest = held.last
     rows = periods_of(connection)
     read_later = any(
         row.complete_through is not None

@@ -4,8 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import yaml
@@ -54,8 +56,12 @@ class LoadedPolicy:
     text: str = ""  # as it stands in the file, with its own line ends
     name: str = "app.yaml"  # the file's, in its folder
 
+    def changed_to(self, policy: Policy, text: str) -> "LoadedPolicy":
+        """Another policy in place of this one, with the same runbooks."""
+        return replace(self, policy=policy, hash=policy_hash(policy, self.runbooks), text=text)
+
     def doubtful(self) -> Iterator[str]:
-        """What is allowed but hardly meant, a sentence each."""
+        """What is allowed but probably a mistake, a sentence each."""
         yield from self.policy.doubtful()
         yield from without_runbook(self.policy, self.runbooks)
         yield from nobody(self.runbooks.values(), self.policy.staffed())
@@ -73,13 +79,7 @@ class _Checked:
 
 def load_policy(path: Path) -> LoadedPolicy:
     """Reads and checks a policy file. Raises :class:`PolicyRefusedError` with all errors."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise _refused(path, "there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise _refused(path, f"cannot be read: {reason}") from None
+    text = _text_of(path)
     checked = _check(text, str(path))
     runbooks, errors = _runbooks(path, checked)
     if checked.errors or errors or checked.policy is None:
@@ -87,6 +87,23 @@ def load_policy(path: Path) -> LoadedPolicy:
     policy = checked.policy
     found = policy_hash(policy, runbooks)
     return LoadedPolicy(policy, found, path.resolve().parent, runbooks, text, path.name)
+
+
+def load_changed(path: Path, now: LoadedPolicy) -> LoadedPolicy:
+    """A changed policy from a file that may stand anywhere: with the runbooks of now, whatever is beside it.
+    Raises :class:`PolicyRefusedError` with all errors."""
+    text = _text_of(path)
+    return now.changed_to(parse_policy(text, str(path)), text)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise _refused(path, "there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise _refused(path, f"cannot be read: {reason}") from None
 
 
 def parse_policy(text: str, name: str = "app.yaml") -> Policy:
@@ -238,11 +255,24 @@ def _plain(
     if (
         node.tag in _NUMBERS and ":" not in node.value
     ):  # 14:00 is a time here, not 840 as in YAML 1.1
-        return yaml.SafeLoader("").construct_object(node, deep=True)
+        return _number(node)
     return node.value  # text, dates and decimals as they are written: money must not become a float
 
 
 _NUMBERS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
+_LARGEST = (
+    64  # bits: a larger number is kept as text, because Python refuses to print one of 4,300 digits
+)
+
+
+def _number(node: yaml.Node) -> Any:
+    """A number or a truth value; as it is written when it is not what its tag says, so that its key's own rule
+    refuses it."""
+    try:
+        value = yaml.SafeLoader("").construct_object(node, deep=True)
+    except (KeyError, IndexError, ValueError):
+        return node.value
+    return node.value if int(value).bit_length() > _LARGEST else value
 
 
 def _known(loc: Where, marks: dict[Where, tuple[int, int]]) -> Where:
@@ -309,7 +339,7 @@ def _shown(given: Any) -> str:
     if given is None:
         return "nothing"
     if isinstance(given, str | int | float | bool):
-        return repr(given)
+        return repr(shorten(given, 80, placeholder="…") if isinstance(given, str) else given)
     return "a list" if isinstance(given, list | tuple) else "a mapping"
 
 
@@ -359,9 +389,14 @@ _EXAMPLES = {
 }
 
 
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    return Policy.model_json_schema(by_alias=True)
+
+
 def _keys_beside(loc: Where) -> set[str]:
     """The keys that are allowed where an unknown key stands, read from the policy's own schema."""
-    schema = Policy.model_json_schema(by_alias=True)
+    schema = _schema()
     definitions = schema.get("$defs", {})
 
     def follow(options: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:

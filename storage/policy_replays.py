@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from storage import rows
-from storage.tables.audit import AuditEntry
 from storage.tables.rules import PolicyReplay
 
 LEASE = timedelta(seconds=90)  # renewed while it runs, so a crash is seen after it
 
 _table = PolicyReplay.__table__  # type: ignore[attr-defined]
-_entries = AuditEntry.__table__  # type: ignore[attr-defined]
 ReplayRow = Row[Any]
 OPEN = ("waiting", "running")
 
@@ -128,13 +126,3 @@ def _change(connection: Connection, claimed: ClaimedReplay, **values: Any) -> bo
         .returning(_table.c.id)
     ).first()
     return mine is not None
-
-
-def in_force_since(connection: Connection, policy_hash: str) -> datetime | None:
-    """When the first entry of the audit under this policy was written, after any other policy's; None when nothing
-    has been recorded under it yet."""
-    other = select(func.max(_entries.c.seq)).where(_entries.c.policy_hash != policy_hash)
-    last = connection.execute(other).scalar() or 0
-    return connection.execute(
-        select(_entries.c.at).where(_entries.c.seq > last).order_by(_entries.c.seq).limit(1)
-    ).scalar()

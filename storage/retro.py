@@ -84,14 +84,6 @@ def history(connection: Connection, zone: ZoneInfo) -> tuple[date, date] | None:
     return ends[0], ends[1]
 
 
-def born(connection: Connection) -> datetime | None:
-    """When the bot first did anything; what began before that it could not have seen earlier."""
-    at: datetime | None = connection.execute(
-        select(_audit.c.at).order_by(_audit.c.seq).limit(1)
-    ).scalar()
-    return at
-
-
 def anomalies_told(connection: Connection, since: datetime, until: datetime) -> Rows:
     """Anomalies that people were told of in the time, the first first."""
     rows = connection.execute(

@@ -20,21 +20,13 @@ from storage.series_wholes import cost_per_unit, quality, resource_mix
 from storage.series_window import MissingRateError, Window, read_rates, read_window
 from storage.tables.spend import CostRollup
 
-__all__ = ["MissingRateError", "bill_days", "read_parts", "read_series"]
+__all__ = ["MissingRateError", "read_parts", "read_series"]
 
 _rollups = CostRollup.__table__  # type: ignore[attr-defined]
 
 #: Between account and service in the scope of charges that nobody claims.
 BESIDE = " / "
 _UNCLAIMED = "account"
-
-
-def bill_days(connection: Connection) -> tuple[date, date] | None:
-    """The oldest and the newest day that any bill has charges for; None without a bill."""
-    first, last = connection.execute(
-        select(func.min(_rollups.c.day), func.max(_rollups.c.day))
-    ).one()
-    return None if first is None else (first, last)
 
 
 def read_series(connection: Connection, policy: Policy, as_of: date) -> list[SeriesMatrix]:

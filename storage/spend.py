@@ -20,8 +20,8 @@ _rollup = CostRollup.__table__  # type: ignore[attr-defined]
 _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 
 #: What spend can be summed by: what it is allocated to and how that was found, what the bill says of it, the day,
-#: whether it is AI (or GPU) spend.
-Key = Literal[Dimension, Facet, "allocated_by", "day", "ai"]
+#: whether it is AI (or GPU) spend, and of which bill it is.
+Key = Literal[Dimension, Facet, "bill", "allocated_by", "day", "ai"]
 K = TypeVar("K", bound=Key)
 #: What a key must be: a value, or one of several (its spellings, say).
 Wanted = str | Collection[str]

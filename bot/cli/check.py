@@ -18,7 +18,7 @@ def check_command(
         Path | None, typer.Option(help="write the policy's JSON Schema to this file instead")
     ] = None,
 ) -> None:
-    """Validates the policy and names everything that is wrong with it; warns of what is hardly meant."""
+    """Validates the policy and names everything that is wrong with it; warns of what is probably a mistake."""
     from storage.policy_file import PolicyRefusedError, load_policy, policy_schema
 
     if schema is not None:

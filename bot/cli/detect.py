@@ -62,13 +62,14 @@ def _find(
 ) -> tuple[date, date, list["Found"]]:
     """The day that is looked from, the newest of the bill, the findings; or the end of the command."""
     from handlers.find_anomalies import find_anomalies
-    from storage.series import MissingRateError, bill_days
+    from storage import spend
+    from storage.series import MissingRateError
 
     with database.read() as connection:
-        covered = bill_days(connection)
+        covered = spend.covered(connection)
         if covered is None:
             raise fail("No bill has been read yet: run sandrail ingest first.")
-        first, last = covered
+        first, last = covered.first, covered.last
         if asked is not None and not first <= asked <= last + timedelta(days=1):
             raise fail(f"The bill covers {first} to {last}; choose a day of it, or the day after.")
         day = asked or datetime.now(UTC).astimezone(policy.workspace.zone).date()

@@ -15,6 +15,7 @@ from handlers.conversation import (
     Heading,
     Items,
     Link,
+    Listing,
     Mention,
     Message,
     Paragraph,
@@ -28,7 +29,7 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;"
     "color-scheme:light dark}table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}"
     "th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #8886}"
-    ".r{text-align:right;font-variant-numeric:tabular-nums}small{opacity:.75}"
+    "pre{overflow-x:auto}.r{text-align:right;font-variant-numeric:tabular-nums}small{opacity:.75}"
     "article{border-top:1px solid #8886;padding-top:.5rem;margin-top:1.5rem}"
 )
 
@@ -64,6 +65,8 @@ def _lines(block: Block, zone: ZoneInfo) -> list[str]:
             marks = [f"{n}." if numbered else "·" for n in range(first, first + len(items))]
             lines = [f"{m} {plain(i, zone)}" for m, i in zip(marks, items, strict=True)]
             return [f"{title}:", *lines] if title else lines
+        case Listing(lines=lines):
+            return list(lines)
         case Table():
             return _columns(block)
         case Drawn(alt=alt):
@@ -115,6 +118,8 @@ def _html(block: Block, zone: ZoneInfo, level: int) -> str:
             tag, start = ("ol", f' start="{first}"') if numbered else ("ul", "")
             lines = "".join(f"<li>{_spans(i, zone)}</li>" for i in items)
             return f"{head}<{tag}{start}>{lines}</{tag}>\n"
+        case Listing(lines=lines):
+            return f"<pre>{escape(chr(10).join(lines))}</pre>\n"
         case Table():
             return _table(block)
         case Drawn(alt=alt):

@@ -13,8 +13,8 @@ import typer
 from bot.cli.start import err, fail, out, read_day, started
 
 if TYPE_CHECKING:
-    from storage.bills.reading import Progress
     from storage.bills.report import IngestReport, PeriodReport
+    from storage.progress import Progress
 
 #: How many reasons and unclaimed services are printed; --json has all.
 SHOWN = 8

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import err, fail, policy, started
+from bot.cli.start import fail, policy, progress, started
 
 if TYPE_CHECKING:
     from guardrails.policy.model import Workspace
@@ -16,28 +16,29 @@ MOST = 20  # lines of each kind; --json has all
 
 
 def replay_command(
-    new: Annotated[Path, typer.Argument(metavar="NEW.yaml", help="the changed policy")],
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW.yaml", help="the changed policy, wherever it stands")
+    ],
     since: Annotated[str, typer.Option(help="how far back: 90d, 12w")] = "90d",
     config: Annotated[
         Path | None, typer.Option(help="the policy of now; SANDRAIL_CONFIG or app.yaml")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the whole report as JSON")] = False,
 ) -> None:
-    """Run a changed policy over stored history and show what would have been different."""
+    """Run a changed policy over stored history and show what would have been different.
+
+    It is replayed with the runbooks of the policy of now.
+    """
     from handlers.replay.rounds import window
     from handlers.replay.run import NoReplay, replay
 
     length = _days(since)
-    changed = policy(new)
     with started(config) as start:
+        changed = policy(new, start.loaded)
         with start.database.read() as connection:
             days = window(connection, start.loaded.policy, length)
         if days is None:
             raise fail("No bill has been read yet: run sandrail ingest first.")
-
-        def progress(what: str, share: float) -> None:
-            if err.is_terminal:
-                err.print(f"{what}: {share:.0%}", end="\r", markup=False)
 
         try:
             report = replay(start.database, start.loaded, changed, *days, progress)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.start import err, fail, started
+from bot.cli.start import err, fail, progress, started
 
 if TYPE_CHECKING:
     from bot.cli.start import Start
@@ -30,7 +30,10 @@ class Format(StrEnum):
 def retro_command(
     quarter: Annotated[
         str | None,
-        typer.Option(metavar="QUARTER", help="such as 2026-Q3; else the last one that is over"),
+        typer.Option(
+            metavar="QUARTER",
+            help="such as 2026-Q3; else the last one that is over, or the running one when that is empty",
+        ),
     ] = None,
     output: Annotated[
         Format,
@@ -86,27 +89,24 @@ def retro_command(
 
 def _retro(start: "Start", asked: "Quarter | None") -> "Retro":
     """As it was posted, else made now, with replays that may take a while."""
-    from guardrails.retro.quarter import last_complete
     from handlers.retro.message import Retro
     from handlers.retro.post import make
-    from handlers.retro.show import unknown
+    from handlers.retro.show import unknown, usual_quarter
     from handlers.turn import Turn
     from storage import retro
 
     now = datetime.now(UTC)
     with start.database.read() as connection:
         turn = Turn(connection, start.loaded, now, lambda _: ())
-        quarter = asked or last_complete(turn.today)
+        quarter, why = (asked, "") if asked is not None else usual_quarter(turn)
         row = retro.posted(connection, str(quarter))
         if row is not None:
             return Retro.from_json(row.quarter, row.said)
         sentence = unknown(turn, quarter, "sandrail retro --quarter {}")
     if sentence:
         raise fail(sentence)
-
-    def progress(what: str, share: float) -> None:
-        if err.is_terminal:
-            err.print(f"{what}: {share:.0%}", end="\r", markup=False)
+    if why:
+        err.print(why, markup=False, soft_wrap=True)
 
     return make(start.database, start.loaded, now, quarter, progress)
 

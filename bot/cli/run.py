@@ -16,8 +16,8 @@ from bot.cli.start import Start, err, fail, out, started
 from bot.settings import SettingsError
 
 if TYPE_CHECKING:
-    from handlers.daily import Progress as Report
     from handlers.daily import Round
+    from storage.progress import Progress as Report
 
 
 def run_command(

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bot.settings import Settings, SettingsError, read_settings
 from storage.database import Database, DatabaseUrlError
-from storage.policy_file import LoadedPolicy, PolicyRefusedError, load_policy
+from storage.policy_file import LoadedPolicy, PolicyRefusedError, load_changed, load_policy
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -31,6 +31,12 @@ def fail(sentence: str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def progress(what: str, share: float) -> None:
+    """Says on a terminal, in one line that changes, how far something has come."""
+    if err.is_terminal:
+        err.print(f"{what}: {share:.0%}", end="\r", markup=False)
+
+
 def settings() -> Settings:
     """The environment's settings, or exit 1 with one line."""
     try:
@@ -39,10 +45,10 @@ def settings() -> Settings:
         raise fail(str(error)) from None
 
 
-def policy(path: Path) -> LoadedPolicy:
-    """The policy, or exit 1 with all that is wrong with it."""
+def policy(path: Path, now: LoadedPolicy | None = None) -> LoadedPolicy:
+    """The policy, or exit 1 with all that is wrong with it; with ``now``, a changed one in its place."""
     try:
-        return load_policy(path)
+        return load_policy(path) if now is None else load_changed(path, now)
     except PolicyRefusedError as refused:
         for error in refused.errors[:-1]:
             err.print(str(error), markup=False, soft_wrap=True)

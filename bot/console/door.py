@@ -211,8 +211,6 @@ class _Door:
         asked = await _read(request, _Acted)
         if isinstance(asked, web.Response):
             return asked
-        for text in asked.files.values():
-            await read_ahead(text)
         return await self._answer(
             asked,
             kind,
@@ -274,24 +272,26 @@ class _Door:
         person = self._who(asked)
         if isinstance(person, web.Response):
             return person
-        reply = await self._kernel.answer(
-            Interaction(
-                delivery_id=f"{person.email}:{asked.delivery_id}",
-                kind=kind,
-                name=name,
-                subject=subject,
-                version=version,
-                inputs=inputs,
-                files=files or {},
-                actor=self._actor(person),
-                place=Place(
-                    surface=NAME,
-                    tenant=TENANT,
-                    channel=asked.channel,
-                    thread=str(asked.thread) if asked.thread is not None else None,
-                ),
-            )
+        interaction = Interaction(
+            delivery_id=f"{person.email}:{asked.delivery_id}",
+            kind=kind,
+            name=name,
+            subject=subject,
+            version=version,
+            inputs=inputs,
+            files=files or {},
+            actor=self._actor(person),
+            place=Place(
+                surface=NAME,
+                tenant=TENANT,
+                channel=asked.channel,
+                thread=str(asked.thread) if asked.thread is not None else None,
+            ),
         )
+        if self._kernel.permits(interaction):
+            for text in interaction.files.values():
+                await read_ahead(text)
+        reply = await self._kernel.answer(interaction)
         return _json(reply_json(reply, self._pictures))
 
     # --- the policy's people and channels ---------------------------------------------------------

@@ -30,6 +30,7 @@ from handlers.conversation import (
     Facts,
     Heading,
     Items,
+    Listing,
     Message,
     Paragraph,
     Small,
@@ -155,6 +156,8 @@ def _left(blocks: Sequence[Block], cut: bool) -> str:
         match blocks[0]:
             case Items(items=items):
                 said.append(_count(len(items), "line"))
+            case Listing(lines=lines):
+                said.append(_count(len(lines), "line"))
             case Table(rows=rows):
                 said.append(_count(len(rows), "row"))
             case Facts(facts=facts):

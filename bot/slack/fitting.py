@@ -1,11 +1,11 @@
 """As much of a block as there is room for, as Block Kit, and what is left of it as a block again."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.cutting import clean, clip, one_line, size
+from bot.cutting import clean, clip, one_line, pieces, size
 from bot.slack import limits, tables
 from bot.slack.controls import actions, plain_text
 from bot.slack.mrkdwn import Accounts, escape, in_words, labelled, mrkdwn, text_part
@@ -20,6 +20,7 @@ from handlers.conversation import (
     Facts,
     Heading,
     Items,
+    Listing,
     Paragraph,
     Small,
     Table,
@@ -33,6 +34,7 @@ Pictures = Mapping[Chart, str]
 Made = list[dict[str, Any]]
 
 _LEAST = 200  # characters below which a text is left for the rest rather than cut
+_LINE = 500  # of a line of a listing, before its signs are escaped
 _ITEM = 2800  # of an item of a list: what is longer is clipped
 _CONTINUED = " (continued)"
 
@@ -97,6 +99,8 @@ def _fitted(block: Block, room: Room) -> tuple[Made, Block | None]:
             return _facts(block, room)
         case Items():
             return _items(block, room)
+        case Listing():
+            return _listing(block, room)
         case Table():
             return _table(block, room)
         case Drawn():
@@ -203,6 +207,26 @@ def _table(table: Table, room: Room) -> tuple[Made, Table | None]:
     lines = [escape(line) for line in tables.lines(table)]
     if not lines:
         return [], None
+    made, kept = _fixed(lines, room)
+    rows = kept - 2
+    if rows < (1 if table.rows else 0):
+        return [], table
+    left = table.rows[rows:]
+    return made, table.model_copy(update={"rows": left}) if left else None
+
+
+def _listing(listing: Listing, room: Room) -> tuple[Made, Listing | None]:
+    """Lines in sections of at most 3000 characters, and the other lines."""
+    lines = pieces(listing.lines, _LINE)
+    if not any(line.strip() for line in lines):
+        return [], None
+    made, kept = _fixed([escape(line).replace("`", "ˋ") for line in lines], room)
+    left = lines[kept:]
+    return made, Listing(lines=left) if left else None
+
+
+def _fixed(lines: Sequence[str], room: Room) -> tuple[Made, int]:
+    """As many lines as fit, in sections whose characters have one width, and how many they are."""
     made: Made = []
     budget = room.characters
     part: list[str] = []
@@ -210,22 +234,17 @@ def _table(table: Table, room: Room) -> tuple[Made, Table | None]:
     for line in lines:
         used = sum(size(one) + 1 for one in part) + 5
         if part and used + size(line) + 1 > limits.SECTION:
-            made.append(_fixed(part))
+            made.append(_fenced(part))
             budget -= used
             part, used = [], 5
         if used + size(line) + 1 > budget or len(made) >= room.blocks:
             break
         part.append(line)
         kept += 1
-    rows = kept - 2
-    if rows < (1 if table.rows else 0):
-        return [], table
-    made += [_fixed(part)] if part else []
-    left = table.rows[rows:]
-    return made, table.model_copy(update={"rows": left}) if left else None
+    return [*made, *([_fenced(part)] if part else [])], kept
 
 
-def _fixed(lines: list[str]) -> dict[str, Any]:
+def _fenced(lines: list[str]) -> dict[str, Any]:
     return section(mrkdwn_text("```" + "\n".join(lines) + "```"))
 
 

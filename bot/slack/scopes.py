@@ -30,7 +30,7 @@ COMMANDS = {
 HINTS = {
     "/spend": "[name] [last 30d] | why | top | compare | forecast | unit | mine | help",
     "/sandbox": "request | list | status | extend | close | help",
-    "/council": "next | digest | add | help",
+    "/council": "next | digest | add | remove | help",
     "/policy": "show | check | replay [90d] | help",
 }
 

@@ -5,12 +5,13 @@ into an empty card. :func:`fit` then takes as many of the parts as there is room
 others as blocks.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from bot.cutting import clean, clip, one_line, size
+from bot.cutting import clean, clip, one_line, pieces, size
 from bot.teams.card_limits import ALT, CELL, COLUMNS, HEADER, HEADING, LABEL, ROW, VALUE, weight
 from bot.teams.card_text import (
     Mentions,
@@ -26,11 +27,13 @@ from bot.teams.card_text import (
 from handlers.conversation import (
     Block,
     Chart,
+    Code,
     Drawn,
     Fact,
     Facts,
     Heading,
     Items,
+    Listing,
     Paragraph,
     Plain,
     Small,
@@ -44,6 +47,8 @@ Element = dict[str, Any]
 
 _SMALL = {"size": "Small", "isSubtle": True}
 _PICTURE = 25_000  # bytes of a picture that any card has room for
+_LINE = 500  # characters of a line of a listing
+_SPACES = re.compile(r"^ +| {2,}|(?<=^[+-]) +")
 _WIDEST = 36  # characters of a column above which it gets no wider
 
 
@@ -66,6 +71,8 @@ def normal(block: Block) -> Iterator[Block]:
         case Items() if size(block.title) > HEADING:
             yield Paragraph(text=text(Strong(text=block.title)))
             yield block.model_copy(update={"title": ""})
+        case Listing():
+            yield Listing(lines=pieces(block.lines, _LINE))
         case Table():
             for table in _narrow(block):
                 yield from _normal_rows(table)
@@ -142,6 +149,8 @@ def fit(
             return _facts(block, room, context)
         case Items():
             return _items(block, room, context)
+        case Listing():
+            return _listing(block, room, context)
         case Table():
             return _table(block, room)
         case Drawn():
@@ -228,6 +237,21 @@ def _left_items(block: Items, first: int, context: Context, room: int) -> list[B
         Paragraph(text=(Plain(text=f"{n + 1}. "), *block.items[n]))
         for n in range(first, len(block.items))
     ]
+
+
+def _listing(block: Listing, room: int, context: Context) -> tuple[list[Element], list[Block]]:
+    made: list[Element] = []
+    for i, line in enumerate(block.lines):
+        # Spaces side by side would show as one.
+        kept = _SPACES.sub(lambda found: "\u00a0" * len(found[0]), line)
+        shown = elements(text(Code(text=kept)), context.mentions, size="Small")
+        if made and shown:
+            shown[0]["spacing"] = "None"
+        room -= weight(shown) + 1
+        if room < 0:
+            return made, [Listing(lines=block.lines[i:])]
+        made += shown
+    return made, []
 
 
 def _table(block: Table, room: int) -> tuple[list[Element], list[Block]]:

@@ -6,22 +6,19 @@ learn.microsoft.com/microsoftteams/platform/bots/how-to/bots-filesv4: an attachm
 
 import logging
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from bot.incoming import part
 from bot.settings import LOOPBACK, TeamsSettings
 from bot.teams.heard import Heard
 from bot.teams.surface import TeamsSurface
-from bot.uploads import NotTaken, as_text, read_ahead
+from bot.uploads import NotTaken, as_text
 from handlers.conversation import LARGEST_FILE
 from handlers.policy_rules.reading import too_large
 
 log = logging.getLogger(__name__)
 
-INFO = "application/vnd.microsoft.teams.file.download.info"
 HOSTS = tuple(f".sharepoint.{end}" for end in ("com", "us", "cn", "de"))
 COMMANDS = ("policy",)  # those that take a file
 NAME = "file"
@@ -29,26 +26,15 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
 _AGAIN = "Teams did not hand the file over just now; send it again."
 
 
-def attached(activity: dict[str, Any]) -> tuple[str, ...]:
-    """Where the files of a message can be fetched."""
-    attachments = activity.get("attachments")
-    return tuple(
-        str(part(one, "content").get("downloadUrl") or "")
-        for one in (attachments if isinstance(attachments, list) else [])
-        if isinstance(one, dict) and one.get("contentType") == INFO
-    )
-
-
-async def with_file(surface: TeamsSurface, heard: Heard, body: dict[str, Any]) -> Heard:
+async def with_file(surface: TeamsSurface, heard: Heard) -> Heard:
     """A command with the text of the file that came with it, or a sentence why there is none."""
-    urls = attached(body) if heard.where.personal else ()
+    urls = heard.attached
     if not urls or heard.kind != "command" or heard.name not in COMMANDS:
         return heard
     try:
         if len(urls) > 1:
             raise NotTaken("Attach one file alone.")
         text = await _text_of(surface, urls[0])
-        await read_ahead(text)
         return replace(heard, files={NAME: text})
     except NotTaken as error:
         return replace(heard, faults={NAME: str(error)})

@@ -19,6 +19,7 @@ from bot.teams.cards import REFRESH
 from handlers.conversation import Actor, Interaction, Kind, Place
 
 NAME = "teams"
+FILE = "application/vnd.microsoft.teams.file.download.info"  # of an attachment, see files.py
 COMMAND = "sandrail.command"  # the form of the message extension in which a command is typed
 _LONGEST = 3000  # characters of one input
 _NAME = 200  # of a handler's name: whatever is forged, the search for the nearest one is quick
@@ -77,6 +78,9 @@ class Heard:
     inputs: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    attached: tuple[
+        str, ...
+    ] = ()  # where the files of a message in the personal chat can be fetched
     message_id: str = ""  # the message whose card was used
     form: Submitted | None = None
 
@@ -149,6 +153,17 @@ def from_message(activity: dict[str, Any]) -> Heard | None:
         where=there,
         way="message",
         inputs={} if home else {"text": rest.strip()[:_LONGEST]},
+        attached=_attached(activity) if there.personal else (),
+    )
+
+
+def _attached(activity: dict[str, Any]) -> tuple[str, ...]:
+    """Where the files of a message can be fetched."""
+    attachments = activity.get("attachments")
+    return tuple(
+        str(part(one, "content").get("downloadUrl") or "")
+        for one in (attachments if isinstance(attachments, list) else [])
+        if isinstance(one, dict) and one.get("contentType") == FILE
     )
 
 

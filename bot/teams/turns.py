@@ -93,7 +93,7 @@ class Turns:
                 await self._surface.conversations.seen(body)
                 heard = from_message(body)
                 if heard is not None:
-                    await self._spoken(await with_file(self._surface, heard, body))
+                    await self._spoken(heard)
             case "invoke":
                 return await self._invoke(body)
             case "conversationUpdate" | "installationUpdate":
@@ -166,8 +166,10 @@ class Turns:
     async def _reply(self, heard: Heard) -> tuple[Actor, AnyReply]:
         actor = await self._surface.people.actor(heard.sender, heard.where)
         try:
-            for pasted in heard.files.values():
-                await read_ahead(pasted)
+            if self._kernel.permits(heard.interaction(actor)):
+                heard = await with_file(self._surface, heard)
+                for text in heard.files.values():
+                    await read_ahead(text)
             return actor, await self._kernel.answer(heard.interaction(actor))
         except Exception:
             reference = secrets.token_hex(4)

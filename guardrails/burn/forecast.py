@@ -1,5 +1,6 @@
 """A budget's burn: the exact past, the expected course of the days to come, the day the limit is reached."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from itertools import accumulate
@@ -33,10 +34,11 @@ def burn(
     """The burn of the period ``period_first`` to ``period_last`` (both included), as known on ``today``.
 
     Days from ``today`` on are never looked at. Days of the period after the last one of ``history`` are
-    days to come. A period of which every day is known has its spend as forecast, lower and upper.
-    ``limit`` in the money of ``history``; None: no runway. ``interval=False`` leaves out the interval, which takes
-    most of the time: lower and upper are then the forecast. Forecasts work on shares of the largest
-    day, so money in any unit gives the same burn. Raises ValueError when the period ends before it begins.
+    days to come, of which none costs less than is billed of it. A period of which every day is known has its
+    spend as forecast, lower and upper. ``limit`` in the money of ``history``; None: no runway.
+    ``interval=False`` leaves out the interval, which takes most of the time: lower and upper are then the
+    forecast. Forecasts work on shares of the largest day, so money in any unit gives the same burn. Raises
+    ValueError when the period ends before it begins.
     """
     if period_last < period_first:
         raise ValueError("a period ends on or after the day it begins")
@@ -49,6 +51,9 @@ def burn(
         before = max((period_first - known.first).days, 0)
         daily = known.days[before : max((period_last - known.first).days + 1, 0)]
         spent = sum(daily, Decimal(0))
+        open_days = ((last + (i + 1) * DAY, a) for i, a in enumerate(known.growing))
+        growing = {day: a for day, a in open_days if period_first <= day <= period_last}
+        billed = spent + sum(growing.values(), Decimal(0))
 
         def money(share: float) -> Decimal:
             return (Decimal(share) * scale).quantize(_MICRO)
@@ -65,11 +70,13 @@ def burn(
                 (first_to_come + i * DAY, spent + money(a), spent + money(low), spent + money(high))
                 for i, (a, low, high) in enumerate(zip(ahead, lower, upper, strict=True))
             )
+            by_day = _at_least(by_day, spent, growing)
         _, forecast, least, most = by_day[-1] if by_day else (last, spent, spent, spent)
         begins = max(known.first, period_first)
         runway, exhausted_on = None, None
-        if limit is not None and spent >= limit:
-            runway, exhausted_on = 0, _reached_on(limit, begins, daily) or period_first
+        if limit is not None and max(spent, billed) >= limit:
+            every = (*daily, *growing.values())
+            runway, exhausted_on = 0, _reached_on(limit, begins, every) or period_first
         elif limit is not None:
             from_day = max(last, period_first - DAY)
             exhausted_on = next((day for day, so_far, _, _ in by_day if so_far >= limit), None)
@@ -82,6 +89,7 @@ def burn(
             change = Change(on, money(course.before), money(course.rate))
         return Burn(
             spent=spent,
+            billed=billed,
             through=min(last, period_last) if last >= period_first else None,
             rate=money(course.rate),
             forecast=forecast,
@@ -117,6 +125,20 @@ def _to_come(
     if course.never_negative:
         lower = np.maximum.accumulate(np.maximum(lower, 0.0))
     return ahead.tolist(), lower.tolist(), upper.tolist()
+
+
+def _at_least(by_day: Days, spent: Decimal, growing: Mapping[date, Decimal]) -> Days:
+    """The course of which no day costs less than is billed of it."""
+    found: list[tuple[date, Decimal, Decimal, Decimal]] = []
+    more, floor, before = Decimal(0), spent, spent
+    for day, mean, lower, upper in by_day:
+        if day in growing:
+            more += max(growing[day] - (mean - before), Decimal(0))
+            floor += growing[day]
+        before = mean
+        least = min(floor, mean + more)  # credits to come may bring all of it below
+        found.append((day, mean + more, max(lower + more, least), upper + more))
+    return tuple(found)
 
 
 def _reached_on(limit: Decimal, first: date, daily: tuple[Decimal, ...]) -> date | None:

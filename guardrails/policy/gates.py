@@ -154,7 +154,7 @@ def wrong(gates: Sequence[Gate]) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 
 def doubtful(gates: Iterable[Gate], staffed: Collection[Role]) -> Iterator[str]:
-    """What is allowed but hardly meant: gates that nobody could ever pass. A sentence each."""
+    """What is allowed but probably a mistake: gates that nobody could ever pass. A sentence each."""
     for gate in gates:
         for role in gate.signs:
             if role not in staffed:

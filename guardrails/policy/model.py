@@ -56,7 +56,7 @@ class Workspace(Section):
         default=None, description="a country, or a part of one: DE, DE-BY, US-CA"
     )
     currency: Currency = "USD"
-    rates: dict[Currency, Annotated[Decimal, Field(gt=0)]] = Field(
+    rates: dict[Currency, Annotated[Decimal, Field(gt=0, lt=10**12)]] = Field(
         default_factory=dict, description="what one unit of another currency is in the workspace's"
     )
 
@@ -194,7 +194,7 @@ class Policy(Section):
         )
 
     def doubtful(self) -> Iterator[str]:
-        """What is allowed but hardly meant, a sentence each."""
+        """What is allowed but probably a mistake, a sentence each."""
         from guardrails.policy.doubts import doubts  # it knows the whole policy
 
         return doubts(self)

@@ -2,7 +2,7 @@
 
 from guardrails.replay.alerts import Alert, compare_alerts
 from guardrails.replay.change import Change, Moved, compare, together
-from guardrails.replay.events import Event, Section, compare_events, section
+from guardrails.replay.events import Event, Section, compare_events, given_again
 from guardrails.replay.ladder import (
     Decided,
     Put,
@@ -32,8 +32,8 @@ __all__ = [
     "compare",
     "compare_alerts",
     "compare_events",
+    "given_again",
     "put_all",
-    "section",
     "side_of",
     "together",
     "typical_waits",

@@ -41,12 +41,14 @@ class Grant:
 
 @dataclass(frozen=True)
 class Past:
-    """A recorded overrun. ``kind``: actual, forecast, asked, sandbox. ``grant`` is what the ledger got of it."""
+    """A recorded overrun, opened on a ``day`` of the workspace. ``kind``: actual, forecast, asked, sandbox.
+    ``grant`` is what the ledger got of it."""
 
     id: str
     period: str
     kind: str
     opened: datetime
+    day: date
     decided: datetime | None
     state: str
     amount: Decimal
@@ -153,7 +155,7 @@ def run(course: Course, nudges: Nudges, least_percent: Decimal) -> Ran:
     begins nothing."""
     state = _Run(course, least_percent, list(course.grants))
     if course.mornings:
-        _remember(state, course.mornings[0].at)
+        _remember(state, course.mornings[0])
     told = set(course.told)
     nudged: list[Nudged] = []
     limits: list[tuple[date, Span, Decimal]] = []
@@ -166,17 +168,19 @@ def run(course: Course, nudges: Nudges, least_percent: Decimal) -> Ran:
     return Ran(tuple(nudged), tuple(state.begun), _through(course, state, limits))
 
 
-def _remember(state: _Run, begin: datetime) -> None:
-    """What was decided about requests, whenever; and all that had begun before the first look."""
+def _remember(state: _Run, first: Morning) -> None:
+    """What was decided about requests, whenever; and all that had begun before the day of the first look. What
+    began on that day counts to the replay whatever the hour: a bot that is started reads the bills at once."""
+    begin = first.at
     for past in sorted(state.course.past, key=lambda p: (p.opened, p.id)):
-        if past.by_itself and past.opened >= begin:
+        if past.by_itself and past.day >= first.today:
             continue
         if past.by_itself:
             state.used.add(past.id)
             state.grants += [past.grant] if past.grant is not None else []
             if past.waits_at(begin):
                 of = Begun(
-                    past.period, past.kind, past.opened, begin.date(), past.amount, Decimal(0)
+                    past.period, past.kind, past.opened, first.today, past.amount, Decimal(0)
                 )
                 state.waiting = _Waiting(of, past.over, past.decided, past)
         if past.decided is not None and past.state != "withdrawn":
@@ -306,7 +310,7 @@ def _through(
             (
                 *(b.day for b in state.begun if b.period == span.key),
                 *(
-                    p.opened.date()
+                    p.day
                     for p in course.past
                     if p.period == span.key
                     and (not p.by_itself or p.id in state.used)

@@ -30,7 +30,7 @@ _NOTHING: Change[Event] = Change()
 @dataclass(frozen=True)
 class Section:
     """One kind of event under both policies. ``reproduced``: what was recorded against the policy of now,
-    replayed; None where nothing was recorded."""
+    replayed over the days of which there are records; None where neither has any."""
 
     change: Change[Event] = _NOTHING
     reproduced: Change[Event] | None = None
@@ -45,10 +45,9 @@ def compare_events(before: Iterable[Event], after: Iterable[Event]) -> Change[Ev
     return compare(before, after, order=_order, alike=alike, same=operator.eq)
 
 
-def section(before: Sequence[Event], after: Sequence[Event], recorded: Sequence[Event]) -> Section:
-    """Both policies' events; ``recorded`` are those that really happened."""
-    told = compare_events(recorded, before) if recorded or before else None
-    return Section(compare_events(before, after), told)
+def given_again(recorded: Sequence[Event], replayed: Sequence[Event]) -> Change[Event] | None:
+    """What really happened against what the policy of now does on the same days; None where neither has any."""
+    return compare_events(recorded, replayed) if recorded or replayed else None
 
 
 def _order(event: Event) -> tuple[date, str, str, str, Decimal]:

@@ -124,7 +124,8 @@ def put_all(
     ladder's own placing. ``zones``: for each request the zone that takes it, else empty.
 
     On the rung on which it was recorded a request waits as it did; on another one as long as ``waits`` says is
-    usual there (:func:`typical_waits`), else to its due time.
+    usual there (:func:`typical_waits`), else to its due time. An overrun that began by itself and that nobody
+    decided held nobody up.
     """
     usual = waits if waits is not None else typical_waits(requests)
     earlier: list[tuple[Recorded, str]] = []
@@ -157,6 +158,8 @@ def put_all(
         words = slots(rung)
         alone = all("engineer" in slot for slot in words) and len(words) == 1
         known = one.waited if one.rung in (rung.name, "") else None
+        if one.auto and one.waited is None:
+            known = Decimal(0)
         found.append(
             Put(
                 rung.name,

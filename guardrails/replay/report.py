@@ -44,8 +44,9 @@ class Report:
     """All that would have been different. ``reproduced``: how the policy of now, replayed, compares with what
     was recorded; None when no alert was. ``routed`` is the same for the rungs of requests. ``not_replayed``:
     sections that differ and have no part in this. ``alerts_from``: the day from which on alerts are replayed, None
-    where they are not. ``before`` are the sums of what was put on the ladder, on the
-    ladder of now; ``after`` those of what would have been, on the new one."""
+    where they are not. ``recorded_from``: the first day of the bot's records, None when it has none; ``routed``
+    and what the sections reproduce count from that day on. ``before`` are the sums of what was put on the ladder,
+    on the ladder of now; ``after`` those of what would have been, on the new one."""
 
     first: date
     last: date
@@ -56,6 +57,7 @@ class Report:
     after: Side
     not_replayed: tuple[str, ...] = ()
     alerts_from: date | None = None
+    recorded_from: date | None = None
     routed: Change[Event] | None = None
     nudges: Section = _NOTHING
     overruns: Section = _NOTHING

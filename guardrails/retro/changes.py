@@ -164,11 +164,11 @@ def _stepped(value: Decimal, rules: Retrospective, *, up: bool) -> Decimal:
 
 
 def _two_digits(value: Decimal, old: Decimal, rounding: str = ROUND_HALF_UP) -> Decimal:
-    """Two significant digits, and more where the value would not differ from the old one."""
+    """Two significant digits, and more where the value would be the old one, or on its other side."""
     for digits in range(2, 8):
         step = Decimal(1).scaleb(value.adjusted() - digits + 1)
         found = value.quantize(step, rounding)
-        if found != old:
+        if found != old and (found > old) == (value > old):
             return found
     return value
 

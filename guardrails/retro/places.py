@@ -18,6 +18,12 @@ def rule_id(kind: Kind, name: str | int) -> str:
     return f"{place}[{name}]" if kind not in _SINGLE else place
 
 
+def kind_of(rule: str) -> Kind:
+    """The kind of a rule, by its id."""
+    place = rule.partition("[")[0]
+    return next(kind for kind, known in _PLACES.items() if known == place)
+
+
 _PLACES: dict[Kind, str] = {
     "signal": "detection.signals",
     "route": "alerts.routes",

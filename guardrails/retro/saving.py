@@ -4,7 +4,7 @@ Each is a rate a day times the days for which it would have gone on. Nobody know
 they are bounded by the policy's ``retrospective.saving_days`` and by everything that is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,12 +17,16 @@ BEFORE_DAYS = 7  # of which the rate before a stop is the mean
 BY_ITSELF = 3
 
 
+#: What the charges of a scope have, by dimension: an empty value means that they have none.
+Parts = Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Saving:
     """Money that was not spent on the days ``first`` to ``last`` of a scope; ``case`` is whose it is."""
 
     case: str
-    scope: str
+    scope: Parts
     first: date
     last: date
     amount: Decimal
@@ -30,7 +34,7 @@ class Saving:
 
 def of_stop(
     case: str,
-    scope: str,
+    scope: Parts,
     days: Sequence[tuple[date, Decimal]],
     *,
     stopped_on: date,
@@ -63,7 +67,7 @@ def of_stop(
 
 def of_resolved(
     case: str,
-    scope: str,
+    scope: Parts,
     impact: Decimal,
     *,
     started_on: date,
@@ -87,18 +91,19 @@ def of_resolved(
     return _saving(case, scope, first, first + (count - 1) * DAY, rate * count)
 
 
-def _saving(case: str, scope: str, first: date, last: date, amount: Decimal) -> Saving | None:
+def _saving(case: str, scope: Parts, first: date, last: date, amount: Decimal) -> Saving | None:
     exact = amount.quantize(CENT)
     return Saving(case, scope, first, last, exact) if exact > 0 else None
 
 
 def once(savings: Sequence[Saving]) -> dict[str, Decimal]:
-    """Money by case, each day of a scope counted once: of two savings of one scope that share a day the larger
-    counts, and the other is nothing."""
+    """Money by case, each day's money counted once: of two savings that share a day, and whose scopes may hold the
+    same charges, the larger counts, and the other is nothing."""
     kept: list[Saving] = []
     for one in sorted(savings, key=lambda s: (-s.amount, s.case)):
         taken = any(
-            k.scope == one.scope and k.first <= one.last and one.first <= k.last for k in kept
+            _may_share(k.scope, one.scope) and k.first <= one.last and one.first <= k.last
+            for k in kept
         )
         if not taken:
             kept.append(one)
@@ -106,3 +111,8 @@ def once(savings: Sequence[Saving]) -> dict[str, Decimal]:
     for one in kept:
         found[one.case] = found.get(one.case, Decimal(0)) + one.amount
     return found
+
+
+def _may_share(a: Parts, b: Parts) -> bool:
+    """Whether a charge can be in both scopes: no dimension of both says otherwise."""
+    return all(a[name] == b[name] for name in a.keys() & b.keys())

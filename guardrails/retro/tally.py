@@ -1,5 +1,6 @@
 """What one rule did in a quarter: a case for each time it fired, added up."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -40,9 +41,10 @@ class Rule:
 class Case:
     """One time that a rule fired.
 
-    ``waited``: working hours that people waited for it, None when nobody did. ``answered``: working hours until
-    somebody judged it. ``saved``: money, as :mod:`guardrails.retro.saving` estimates it. ``size``: the money that
-    it was about; ``share``: the same in percent of the limit.
+    ``waited``: working hours that people waited for it, None when nobody did; ``request``: the id of what they
+    asked for, which may have stood on several rungs, a case each. ``answered``: working hours until somebody
+    judged it. ``saved``: money, as :mod:`guardrails.retro.saving` estimates it. ``size``: the money that it was
+    about; ``share``: the same in percent of the limit.
     """
 
     outcome: Outcome
@@ -51,6 +53,7 @@ class Case:
     saved: Decimal = Decimal(0)
     size: Decimal | None = None
     share: Decimal | None = None
+    request: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,14 @@ class Friction:
 
 
 def friction_of(tallies: Sequence[Tally]) -> Friction:
-    """The sum over all rules: each hour is counted at one rule only, so nothing is counted twice."""
+    """The sum over all rules: each hour is counted at one rule only, so nothing is counted twice. What one request
+    waited on several rungs is one wait."""
     stops = [w for t in tallies if t.rule.kind == "redline" for w in t.waits]
-    others = [w for t in tallies if t.rule.kind != "redline" for w in t.waits]
+    waits: dict[str, Decimal] = defaultdict(Decimal)
+    for case in (c for t in tallies if t.rule.kind != "redline" for c in t.cases):
+        if case.waited is not None:
+            waits[case.request] += case.waited
+    asked = tuple(waits.values())
     return Friction(
-        len(others), sum(others, Decimal(0)), middle(others), len(stops), sum(stops, Decimal(0))
+        len(asked), sum(asked, Decimal(0)), middle(asked), len(stops), sum(stops, Decimal(0))
     )

@@ -12,7 +12,7 @@ from storage.anomalies import AnomalyRow
 
 _FOUND = TypeAdapter(Found)
 _STATES: dict[State, str] = {
-    "open": "open",
+    "open": "not decided yet",
     "investigating": "being looked into",
     "expected": "called expected",
     "snoozed": "snoozed",

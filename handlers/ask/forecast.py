@@ -13,7 +13,7 @@ from handlers.ask.saying import money
 from handlers.ask.subjects import Names, Subject, also, find, namesake, read
 from handlers.budgets import message as budget_words
 from handlers.budgets.course import course_chart, spent_by_day
-from handlers.budgets.jumps import young
+from handlers.budgets.jumps import open_jumps, young
 from handlers.budgets.standing import HISTORY, last_day
 from handlers.conversation import (
     Block,
@@ -67,9 +67,10 @@ def forecast(turn: Turn, subject: Subject) -> Message:
     if through is None:
         return said(NOTHING_READ)
     month = months(turn.today, 1)
-    past = Period(min(quarter(turn.today).first, through - HISTORY), through)
-    spent = spend.daily(turn.connection, turn.policy, past, subject.parts)
-    if not any(spent.days):
+    whole = quarter(turn.today)
+    read_of = Period(min(whole.first, through - HISTORY), whole.last)
+    spent = spend.daily(turn.connection, turn.policy, read_of, subject.parts).complete_to(through)
+    if not any((*spent.days, *spent.growing)):
         until = words.day(through)
         return said(
             f"Nothing was spent on {subject.name} in {words.days(HISTORY.days)} to {until}, so there is "
@@ -84,7 +85,7 @@ def forecast(turn: Turn, subject: Subject) -> Message:
         Paragraph(text=text(Strong(text=finding))),
         Facts(facts=tuple(facts)),
         _chart(turn, subject, month, course, spent, budgets),
-        *_budgets(turn, budgets),
+        *_budgets(turn, subject, budgets),
         Small(
             text=text(
                 f"From complete days to {words.day(through)}. It is an 80 % interval. ",
@@ -102,6 +103,9 @@ def _finding(
         f"{subject.title}: {money(turn, course.forecast)} by {words.day(month.last)} "
         f"({money(turn, course.lower)} to {money(turn, course.upper)})"
     )
+    soon = young(turn, subject.parts, course)
+    if soon:
+        ends += f". Not in the forecast: {soon}"
     if first is None:
         return f"{ends}. No budget is set for it."
     share, period = budget_words.share(first.forecast_share), budget_words.period(first)
@@ -110,14 +114,14 @@ def _finding(
     else:
         which = "Its tightest budget" if subject.parts else "The tightest budget"
         said_of = f"{which} is {first.budget.name}, forecast {share} for {period}"
-    return f"{ends}. {said_of}. {budget_words.runway(first)}"
+    return f"{ends}. {said_of}. {budget_words.runway(first, turn.policy.workspace.currency)}"
 
 
 def _facts(turn: Turn, what: str, course: Burn) -> list[Fact]:
     facts = [
         Fact(label=f"Spent in {what}", value=text(money(turn, course.spent))),
         Fact(label=f"{what} at its end", value=text(_ends(turn, course))),
-        Fact(label="A day now", value=text(money(turn, course.rate))),
+        Fact(label="Usual a day", value=text(money(turn, course.rate))),
     ]
     if course.change is not None:
         change = course.change
@@ -141,13 +145,14 @@ def _quarter(turn: Turn, spent: Spent, budgets: list[Standing]) -> list[Fact]:
     return [Fact(label=f"{name} at its end", value=text(_ends(turn, course)))]
 
 
-def _budgets(turn: Turn, budgets: list[Standing]) -> list[Block]:
+def _budgets(turn: Turn, subject: Subject, budgets: list[Standing]) -> list[Block]:
     if not budgets:
         return []
-    currency = turn.policy.workspace.currency
+    currency, jumps = turn.policy.workspace.currency, list(open_jumps(turn))
     lines: list[Text] = []
     for s in budgets[:SHOWN]:
-        soon = young(turn, s)
+        parts = s.budget.scope.parts  # of what was asked about the first line says it
+        soon = "" if parts == subject.parts else young(turn, parts, s.burn, jumps)
         more = f" Not in the forecast: {soon}." if soon else ""
         line = f" {budget_words.line(s, currency)}{more}"
         lines.append(text(Strong(text=s.budget.name), line))

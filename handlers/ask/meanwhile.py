@@ -9,13 +9,13 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.budgets import applies
-from guardrails.detection.found import Found
 from guardrails.money import MICROS
 from guardrails.periods import Period
 from guardrails.policy.bills import Dimension
 from handlers.alerts.record import found_of, state_said
 from handlers.ask.saying import money
 from handlers.ask.subjects import Subject
+from handlers.budgets.jumps import touches
 from handlers.budgets.standing import find_budget
 from handlers.conversation import Block, Items, Strong, Text, text
 from handlers.gates.message import OUTCOMES
@@ -50,19 +50,12 @@ def _anomalies(turn: Turn, subject: Subject, period: Period) -> Iterator[Text]:
     rows = anomalies.during(turn.connection, period.first, period.last)
     for row in sorted(rows, key=lambda r: _STATES.index(r.state) if r.state in _STATES else 9):
         found = found_of(row)
-        if row.state not in _STATES or not _touches(subject, found):
+        if row.state not in _STATES or not touches(subject.parts, found):
             continue
         state = state_said(row)
         cause = row.cause or row.reason
         end = f" ({state}: {cause})" if cause else f" ({state})"
         yield text(Strong(text=row.severity.capitalize()), f" {words.headline(found)}{end}")
-
-
-def _touches(subject: Subject, found: Found) -> bool:
-    """Whether an anomaly is of the subject, or of a part of it."""
-    mine: dict[str, str] = {str(d): v for d, v in found.allocation.items()}
-    mine[found.scope.dimension] = found.scope.value
-    return all(mine.get(key) == value for key, value in subject.parts.items())
 
 
 def _decisions(turn: Turn, subject: Subject, period: Period) -> list[tuple[datetime, Text]]:

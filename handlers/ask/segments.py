@@ -1,12 +1,13 @@
 """Unit costs by customer segment: what a segment cost, earned and left, and what its units cost."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
 from guardrails.contributions import Part, shown_to
 from guardrails.periods import Period
+from guardrails.policy.bills import Dimension
 from guardrails.unit_economics import exactly, margin, per_unit, return_on_spend
 from handlers.ask.days import Compared
 from handlers.ask.saying import exact, money, moved, share
@@ -31,9 +32,9 @@ class Segment:
     revenue: Decimal
 
 
-def by_segment(turn: Turn, feature: str, counted: Collection[str], days: Compared) -> list[Block]:
+def by_segment(turn: Turn, counted: Collection[str], days: Compared) -> list[Block]:
     """Margin and return of each segment, and the cost of its units; nothing while none has a name."""
-    rows = segments(turn, feature, counted, days.now)
+    rows = segments(turn, counted, days.now)
     named = [s for s in rows if s.name != _NONE]
     if not named:
         return []
@@ -45,18 +46,15 @@ def by_segment(turn: Turn, feature: str, counted: Collection[str], days: Compare
     ]
 
 
-def segments(
-    turn: Turn, feature: str, counted: Collection[str], period: Period
-) -> tuple[Segment, ...]:
+def segments(turn: Turn, counted: Collection[str], period: Period) -> tuple[Segment, ...]:
     """The segments of the features that count units, the dearest first; what has none comes last."""
-    cost = _cost(turn, counted, period)
+    only: dict[Dimension, Collection[str]] = {"feature": counted}
+    cost: dict[str, Decimal] = defaultdict(Decimal)
+    spent = spend.sums_by(turn.connection, turn.policy, period, "segment", only=only)
+    cost.update({segment: amount for (segment,), amount in spent.items()})
     revenue: dict[str, Decimal] = defaultdict(Decimal)
-    for name in counted:
-        found, _ = unit_costs.earned_by(
-            turn.connection, turn.policy, REVENUE, period, "segment", {"feature": name}
-        )
-        for segment, amount in found.items():
-            revenue[segment] += amount
+    earned, _ = unit_costs.earned_by(turn.connection, turn.policy, REVENUE, period, "segment", only)
+    revenue.update(earned)
     names = sorted((n for n in {*cost, *revenue} if n), key=lambda n: (-cost[n], n))
     every = [Segment(n, cost[n], revenue[n]) for n in names]
     if len(every) > SHOWN + 1:
@@ -66,15 +64,6 @@ def segments(
     if cost[""] or revenue[""]:
         every.append(Segment(_NONE, cost[""], revenue[""]))
     return tuple(every)
-
-
-def _cost(turn: Turn, counted: Collection[str], period: Period) -> dict[str, Decimal]:
-    found = spend.sums_by(turn.connection, turn.policy, period, "segment", "feature")
-    cost: dict[str, Decimal] = defaultdict(Decimal)
-    for (segment, feature), amount in found.items():
-        if feature in counted:
-            cost[segment] += amount
-    return cost
 
 
 def _margins(turn: Turn, rows: tuple[Segment, ...]) -> Table:
@@ -121,12 +110,12 @@ def _caution(turn: Turn, rows: tuple[Segment, ...]) -> list[Block]:
 def _unit_tables(turn: Turn, counted: Collection[str], days: Compared) -> list[Block]:
     """What each watched unit costs in the segments that count it, against before."""
     currency = turn.policy.workspace.currency
-    now, before = (_prices(turn, counted, p) for p in (days.now, days.before))
+    now, before = (segment_prices(turn, p, counted) for p in (days.now, days.before))
     found: list[Block] = []
     for unit in turn.policy.watch.units:
         rows = []
         for (metric, segment), price in now.items():
-            if metric == unit.metric and segment:
+            if metric == unit.metric:
                 old = before.get((metric, segment), Decimal(0))
                 rows.append((segment, price_said(price, currency), moved(Part("", old, price))))
         if rows:
@@ -135,24 +124,30 @@ def _unit_tables(turn: Turn, counted: Collection[str], days: Compared) -> list[B
     return found
 
 
-def _prices(
-    turn: Turn, counted: Collection[str], period: Period
-) -> Mapping[tuple[str, str], Decimal]:
-    """(metric, segment) → money for as many units as the policy says, of the features that count this metric."""
+def segment_prices(
+    turn: Turn, period: Period, features: Collection[str] | None = None
+) -> dict[tuple[str, str], Decimal]:
+    """(metric, segment) → money for as many units as the policy says: what the features that count the metric cost
+    in the segment, over what they counted in it. A segment is served by other features too, which make other
+    units. ``features``: only these.
+    """
+    only: dict[Dimension, Collection[str]] = {} if features is None else {"feature": features}
+    spent = spend.sums_by(turn.connection, turn.policy, period, "segment", "feature", only=only)
     prices: dict[tuple[str, str], Decimal] = {}
     for unit in turn.policy.watch.units:
         units: dict[str, Decimal] = defaultdict(Decimal)
-        mine = set()
-        for feature in counted:
-            found = unit_costs.units_by(
-                turn.connection, (unit.metric,), period, "segment", {"feature": feature}
-            )
-            for (_, segment), count in found.items():
+        makes: dict[str, Decimal] = defaultdict(Decimal)
+        found = unit_costs.units_of(turn.connection, unit.metric, period, "segment", "feature")
+        for (segment, feature), count in found.items():
+            if features is None or feature in features:
                 units[segment] += count
-                mine.add(feature)
-        cost = _cost(turn, mine, period)
+                makes[feature] += count
+        cost: dict[str, Decimal] = defaultdict(Decimal)
+        for (segment, feature), amount in spent.items():
+            if makes[feature]:
+                cost[segment] += amount
         for segment, count in units.items():
             price = per_unit(cost[segment], count, unit.per)
-            if price is not None and cost[segment] > 0:
+            if segment and price is not None and price > 0:
                 prices[unit.metric, segment] = price
     return prices

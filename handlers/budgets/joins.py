@@ -11,7 +11,7 @@ from guardrails.budgets import Standing
 from guardrails.detection.found import Found
 from guardrails.money import Money
 from handlers.alerts.message import key_of as anomaly_key
-from handlers.budgets.jumps import is_part, not_forecast, open_jumps
+from handlers.budgets.jumps import not_forecast, open_jumps, touches
 from handlers.budgets.message import ask_button
 from handlers.budgets.standing import standings
 from handlers.conversation import Controls, Message, Paragraph, said, text
@@ -30,7 +30,8 @@ def join_anomalies(turn: Turn) -> int:
     told = 0
     for row, found in open_jumps(turn):
         if row.channels:
-            told += sum(_join(turn, row, found, s) for s in stands if is_part(s, found))
+            mine = [s for s in stands if touches(s.budget.scope.parts, found)]
+            told += sum(_join(turn, row, found, s) for s in mine)
     return told
 
 
@@ -41,7 +42,7 @@ def _join(turn: Turn, row: AnomalyRow, found: Found, s: Standing) -> bool:
         return False  # a request for room is not about money that runs out
     if waiting is not None:
         return _know(turn, row, found, waiting)
-    over = s.burn.forecast + not_forecast(found, s) - s.limit_at_end
+    over = s.burn.forecast + not_forecast(found, s.burn) - s.limit_at_end
     if over <= s.limit * turn.policy.ladder.least_percent / 100:
         return False
     money = Money(over.quantize(Decimal(1)), turn.policy.workspace.currency)

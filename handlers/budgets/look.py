@@ -135,7 +135,7 @@ def _nudge(turn: Turn, s: Standing, *, begun: bool) -> int:
 def _say(
     turn: Turn, s: Standing, greatest: Crossed, new: Sequence[Crossed], *, begun: bool
 ) -> None:
-    message = nudge_message(turn.policy, s, greatest, _mentioned(turn, s, new), turn.today)
+    message = nudge_message(turn, s, greatest, _mentioned(turn, s, new))
     key = f"budget:{s.budget.name}:{s.span.key}:{greatest.basis}:{greatest.nudge.at}"
     own = channel_of(turn, s.budget)
     for name in dict.fromkeys(own if to == "team" else to for c in new for to in c.nudge.to):

@@ -1,6 +1,6 @@
 """How a budget's standing is said: the same facts in a nudge, on an overrun's card and in /spend."""
 
-from datetime import date
+from collections.abc import Sequence
 from decimal import Decimal
 
 from guardrails.alerts import words
@@ -11,6 +11,7 @@ from guardrails.policy.budgets import Budget
 from guardrails.policy.model import Policy
 from guardrails.sandboxes.budget import is_sandbox
 from handlers.budgets.course import course_chart, spent_by_day
+from handlers.budgets.jumps import open_jumps, young
 from handlers.conversation import (
     Band,
     Block,
@@ -19,25 +20,33 @@ from handlers.conversation import (
     Fact,
     Facts,
     Heading,
+    Items,
     Mention,
     Message,
     Paragraph,
     Small,
+    Strong,
     Tone,
     text,
 )
+from handlers.turn import Turn
 
 
-def facts(policy: Policy, s: Standing, today: date) -> Facts:
-    """Spent, forecast, runway, checkpoint, and what the last change did."""
-    currency = policy.workspace.currency
+def facts(turn: Turn, s: Standing) -> Facts:
+    """Spent, forecast and what it leaves out, runway, checkpoint, and what the last change did."""
+    policy, currency = turn.policy, turn.policy.workspace.currency
+    soon = young(turn, s.budget.scope.parts, s.burn)
     said = [
         Fact(label="Budget", value=text(limit(s, currency))),
         Fact(label="Spent", value=text(spent(s, currency))),
         Fact(label="Forecast", value=text(forecast(s, currency))),
-        Fact(label="A day now", value=text(money(s.burn.rate, currency))),
-        Fact(label="Runway", value=text(runway(s))),
-        Fact(label="Next checkpoint", value=text(words.day(checkpoint(policy.nudges, s, today)))),
+        *([Fact(label="Not in the forecast", value=text(soon))] if soon else []),
+        Fact(label="Usual a day", value=text(money(s.burn.rate, currency))),
+        Fact(label="Runway", value=text(runway(s, currency))),
+        Fact(
+            label="Next checkpoint",
+            value=text(words.day(checkpoint(policy.nudges, s, turn.today))),
+        ),
     ]
     if s.burn.change is not None:
         change = s.burn.change
@@ -53,19 +62,19 @@ def facts(policy: Policy, s: Standing, today: date) -> Facts:
 
 
 def nudge_message(
-    policy: Policy, s: Standing, reached: Crossed, people: tuple[Mention, ...], today: date
+    turn: Turn, s: Standing, reached: Crossed, people: tuple[Mention, ...]
 ) -> Message:
     """That a share of the budget has been reached, and when the rest will be gone."""
     title = f"Budget {s.budget.name}: {said_share(s, reached)}"
     blocks: list[Block] = [Heading(text=title)]
     if people:
         blocks.append(Paragraph(text=text("For ", *_listed(people), ".")))
-    blocks.append(facts(policy, s, today))
+    blocks.append(facts(turn, s))
     blocks.append(Small(text=text(f"The budget is of {s.budget.scope}.")))
     blocks.append(Controls(controls=(ask_button(s.budget),)))
     tone: Tone = "neutral" if reached.nudge.at < 75 else "warning"
     return Message(
-        summary=f"{title}. {runway(s)}",
+        summary=f"{title}. {runway(s, turn.policy.workspace.currency)}",
         blocks=tuple(blocks),
         tone="critical" if reached.nudge.at >= 100 else tone,
     )
@@ -104,7 +113,7 @@ def line(s: Standing, currency: str) -> str:
     """A budget in a line: ``$7,600 of $10,000 (76 %) for November 2026, forecast 112 %. It ends on …``."""
     return (
         f"{money(s.burn.spent, currency)} of {Money(s.limit, currency).in_full()} ({share(s.spent_share)}) "
-        f"for {period(s)}, forecast {share(s.forecast_share)}. {runway(s)}"
+        f"for {period(s)}, forecast {share(s.forecast_share)}. {runway(s, currency)}"
     )
 
 
@@ -133,9 +142,32 @@ def forecast(s: Standing, currency: str) -> str:
     )
 
 
-def runway(s: Standing) -> str:
-    """``ends on Fri 27 Nov, in 4 days``, ``lasts to the end of the month``."""
+def over(s: Standing, currency: str) -> str:
+    """``already over: $151,303 billed, days that are not complete included``; empty unless it is these days that
+    bring it beyond the limit."""
+    if s.burn.spent > s.limit or s.burn.billed <= s.limit:
+        return ""
+    return f"already over: {money(s.burn.billed, currency)} billed, days that are not complete included"
+
+
+def notes(turn: Turn, found: Sequence[Standing]) -> list[Items]:
+    """What a table of budgets leaves out: that one is over by days that are not complete, and what a jump of the
+    last days would add to its forecast. Nothing when there is nothing."""
+    currency, jumps = turn.policy.workspace.currency, list(open_jumps(turn))
+    lines = []
+    for s in found:
+        soon = young(turn, s.budget.scope.parts, s.burn, jumps)
+        said = [over(s, currency), f"not in the forecast: {soon}" if soon else ""]
+        if any(said):
+            lines.append(text(Strong(text=s.budget.name), f" {'; '.join(filter(None, said))}."))
+    return [Items(items=tuple(lines))] if lines else []
+
+
+def runway(s: Standing, currency: str) -> str:
+    """``It ends on Fri 27 Nov.``, ``It lasts to the end of the period.``, ``It is already over: …``"""
     b = s.burn
+    if more := over(s, currency):
+        return f"It is {more}."
     if b.runway_days == 0:
         return "It is used up."
     if b.exhausted_on is not None and b.exhausted_on <= s.span.last and b.runway_days is not None:

@@ -98,11 +98,11 @@ def find_budget(turn: Turn, name: str) -> Budget | None:
 
 
 def history(turn: Turn, budget: Budget, span: Span, through: date) -> Spent:
-    """The complete days of a budget's scope, up to ``through``."""
-    first = min(span.first, through - HISTORY)
-    return budgets.spend_of(
-        turn.connection, turn.policy, budget.scope.parts, Period(first, max(first, through))
-    )
+    """The complete days of a budget's scope, up to ``through``, and what is billed of those after to the period's
+    end."""
+    period = Period(min(span.first, through - HISTORY), max(span.last, through))
+    spent = budgets.spend_of(turn.connection, turn.policy, budget.scope.parts, period)
+    return spent.complete_to(through)
 
 
 def last_day(turn: Turn) -> date | None:

@@ -17,11 +17,13 @@ from handlers.conversation import (
     Paragraph,
     Private,
     Small,
+    Span,
     Strong,
+    Text,
     said,
     text,
 )
-from handlers.council.agenda import about, agenda, item_id
+from handlers.council.agenda import Item, about, agenda, item_id, item_of, left_over
 from handlers.council.frame import Frame, closes_at, frame_of, key_of, rules_of, set_up
 from handlers.council.message import digest_of
 from handlers.overruns.placing import calendar
@@ -64,18 +66,26 @@ def show_next(turn: Turn, it: Interaction) -> Private:
     ]
     if asked:
         lines = [
-            (*text(Strong(text=i.title), f" {i.why}".rstrip()), *about(i)) for i in asked[:SHOWN]
+            (*text(Strong(text=i.title), f" {i.why}".rstrip()), *about(i), *_added(i))
+            for i in asked[:SHOWN]
         ]
         if len(asked) > SHOWN:
             lines.append(text(f"and {len(asked) - SHOWN} more"))
         blocks.append(Items(title="On the agenda so far", items=tuple(lines)))
     else:
         blocks.append(Paragraph(text=text("Nothing is on the agenda so far.")))
-    more = "Add something: ", Code(text="/council add TEXT"), ", or in the menu of any message."
+    more: list[str | Span] = ["Add something: ", Code(text="/council add TEXT")]
+    more += [", or in the menu of any message. Take it off again: "]
+    more += [Code(text="/council remove TEXT"), "."]
     blocks.append(Small(text=text(*more)))
     return Private(
         message=Message(summary=f"{title}, {words.day(frame.turn.today)}", blocks=tuple(blocks))
     )
+
+
+def _added(item: Item) -> Text:
+    """Who added it; nothing for what the numbers ask."""
+    return text(f" (added by {item.asked_name})") if item.asked_name else ()
 
 
 @command(
@@ -130,8 +140,9 @@ def put_on_agenda(
     """Puts a topic on the next council's agenda and says so. ``about`` is the address of the message that it comes
     from: a message is on a week's agenda once. Raises AlreadyDecided, NotFound."""
     frame = next_frame(turn)
-    there = council.items(turn.connection, str(frame.week))
-    if any(r.title.casefold() == topic.casefold() for r in there):
+    council.lock_agenda(turn.connection)  # two who add the same words differ in everything else
+    there = [item_of(r) for r in council.items(turn.connection, str(frame.week))]
+    if any(i.title.casefold() == topic.casefold() for i in (*there, *left_over(frame))):
         raise AlreadyDecided("This is on the agenda already.")
     me = it.actor.person.strip().lower()
     subject = about or secrets.token_urlsafe(9)

@@ -3,22 +3,37 @@
 from collections.abc import Sequence
 from typing import Any
 
+from guardrails.alerts import words
 from guardrails.authority import may
 from guardrails.council import Outcome, Said, Vote, Week, next_week, outcome
+from guardrails.lists import every
 from guardrails.sandboxes.life import after
 from handlers.alerts.message import mention_of
-from handlers.conversation import Done, Heading, Interaction, Items, Message, Strong, text
+from handlers.conversation import (
+    Done,
+    Form,
+    Heading,
+    Interaction,
+    Items,
+    Message,
+    OpenForm,
+    Strong,
+    TextField,
+    text,
+)
 from handlers.council import clocks
 from handlers.council.agenda import item_id, item_of
+from handlers.council.asking import asked
 from handlers.council.follow import begin_follow_up
 from handlers.council.frame import key_of, rules_of
-from handlers.council.happened import WORDS
-from handlers.council.message import item_key, item_message
+from handlers.council.happened import WORDS, decided_as
+from handlers.council.message import LABELS, item_key, item_message
 from handlers.council.voices import votes_of
 from handlers.deadlines import due
 from handlers.overruns.placing import calendar
+from handlers.policy_rules.words import role_words
 from handlers.refusals import AlreadyDecided, NotAllowed, NotFound, Refusal
-from handlers.router import press
+from handlers.router import press, submission
 from handlers.sandboxes import control
 from handlers.sandboxes.authority import may_stop
 from handlers.turn import Turn
@@ -27,6 +42,7 @@ from storage.council import ItemRow
 from storage.sandboxes import SandboxRow
 
 COUNCIL = "council"
+WHY = 300  # characters of a reason
 
 
 # Who has a voice is the policy's council's business: the permission only says that anybody may press.
@@ -37,39 +53,93 @@ def say_continue(turn: Turn, it: Interaction) -> Done:
 
 
 @press("council.scale", permission="read")
+def ask_scale(turn: Turn, it: Interaction) -> OpenForm:
+    """Asks why it gets more room."""
+    return _ask(turn, it, "scale")
+
+
+@submission("council.scale", permission="read")
 def say_scale(turn: Turn, it: Interaction) -> Done:
     """It gets more room: its owner asks for it."""
     return _say(turn, it, "scale")
 
 
 @press("council.kill", permission="read")
+def ask_kill(turn: Turn, it: Interaction) -> OpenForm:
+    """Asks whether it is to end, says what follows, and asks why."""
+    return _ask(turn, it, "kill")
+
+
+@submission("council.kill", permission="read")
 def say_kill(turn: Turn, it: Interaction) -> Done:
     """It ends: a sandbox is halted when the one who presses may halt it; its owner closes it."""
     return _say(turn, it, "kill")
 
 
 @press("council.defer", permission="read")
+def ask_defer(turn: Turn, it: Interaction) -> OpenForm:
+    """Asks why it waits."""
+    return _ask(turn, it, "defer")
+
+
+@submission("council.defer", permission="read")
 def say_defer(turn: Turn, it: Interaction) -> Done:
     """It is asked again next week."""
     return _say(turn, it, "defer")
 
 
 @press("council.object", permission="read")
+def ask_object(turn: Turn, it: Interaction) -> OpenForm:
+    """Asks why somebody objects."""
+    return _ask(turn, it, "object")
+
+
+@submission("council.object", permission="read")
 def say_object(turn: Turn, it: Interaction) -> Done:
     """What stands does not: the votes decide at the closing."""
     return _say(turn, it, "object")
 
 
-def _say(turn: Turn, it: Interaction, said: Said) -> Done:
-    row = _open(turn, it)
-    rules, person = rules_of(turn.policy), it.actor.person.strip().lower()
+def _ask(turn: Turn, it: Interaction, said: Said) -> OpenForm:
+    row = _heard(turn, it)
+    question, follows = asked(rules_of(turn.policy), row.kind, row.title, said)
+    why = TextField(
+        name="why",
+        label="Why",
+        hint="stands in the minutes",
+        required=False,
+        multiline=True,
+        max_length=WHY,
+    )
+    return OpenForm(
+        form=Form(
+            action=it.name,
+            subject=row.id,
+            title=f"{LABELS[said]}?",
+            intro=text(Strong(text=question), f" {follows}"),
+            fields=(why,),
+            submit=LABELS[said],
+        )
+    )
+
+
+def _heard(turn: Turn, it: Interaction) -> ItemRow:
+    """The item that is pressed, locked. Raises where it is closed, or whoever presses has no voice."""
+    row, rules = _open(turn, it), rules_of(turn.policy)
     if it.actor.roles.isdisjoint(rules.voices):
-        named = " or ".join(rules.voices)
-        raise NotAllowed(f"In the council the roles {named} have a voice. Ask one of them.")
+        named = every(role_words(rules.voices))
+        raise NotAllowed(f"In the council the roles {named} decide. Ask one of them.")
+    return row
+
+
+def _say(turn: Turn, it: Interaction, said: Said) -> Done:
+    row = _heard(turn, it)
+    rules, person = rules_of(turn.policy), it.actor.person.strip().lower()
+    why = " ".join(it.inputs.get("why", "").split())[:WHY]
     # Its lock before the audit's: whoever presses its card has it and waits for that one.
     box = sandboxes.get(turn.connection, row.subject, lock=True) if row.kind == "sandbox" else None
     before = votes_of(turn, row.id)
-    if any(v.person == person and v.said == said for v in before):
+    if any(v.person == person and v.said == said and why in ("", v.why) for v in before):
         raise AlreadyDecided(f"You said {said} before; it counts. Say something else to change it.")
     council.vote(
         turn.connection,
@@ -78,12 +148,14 @@ def _say(turn: Turn, it: Interaction, said: Said) -> Done:
         name=it.actor.name,
         roles=it.actor.roles,
         said=said,
+        why=why,
         at=turn.now,
     )
     turn.audit(
         person,
         f"council.{said}",
         key_of(row.week),
+        why,
         item=row.id,
         title=row.title,
         roles=sorted(it.actor.roles),
@@ -168,6 +240,7 @@ def _show(turn: Turn, row: ItemRow, votes: Sequence[Vote], now: Outcome) -> None
 @due(clocks.CLOSE)
 def close(turn: Turn, week: str, inputs: dict[str, Any]) -> None:
     """Counts the votes, asks what was not decided again next week, and says what was decided in the thread."""
+    council.lock_agenda(turn.connection)
     digest = council.digest(turn.connection, week, lock=True)
     if digest is None or digest.closed_at is not None:
         return
@@ -185,7 +258,9 @@ def close(turn: Turn, week: str, inputs: dict[str, Any]) -> None:
         if row.decision == "defer":
             _again(turn, row)
         closed.append(row)
-    turn.reply(key_of(week), f"{key_of(week)}:minutes", minutes(turn, Week.parse(week), closed))
+    if closed:  # everything may have been taken off
+        said = minutes(turn, Week.parse(week), closed)
+        turn.reply(key_of(week), f"{key_of(week)}:minutes", said)
     turn.audit(COUNCIL, "council.closed", key_of(week), items=[r.id for r in closed])
 
 
@@ -194,6 +269,9 @@ def _again(turn: Turn, row: ItemRow) -> None:
     if row.kind != "topic":
         return  # the numbers ask it again while there is a reason
     week = str(next_week(rules_of(turn.policy), calendar(turn.policy), turn.now))
+    there = council.items(turn.connection, week)
+    if any(r.title.casefold() == row.title.casefold() for r in there):
+        return  # somebody has brought it up again
     council.add_item(
         turn.connection,
         id=item_id(week, row.kind, row.subject),
@@ -214,12 +292,14 @@ def minutes(turn: Turn, week: Week, rows: Sequence[ItemRow]) -> Message:
     follow = {f.item_id: f for f in council.follow_ups(turn.connection, str(week))}
     lines = []
     for row in rows:
-        names = f" by {' and '.join(row.decided_names)}" if row.decided_names else ""
-        line = text(Strong(text=row.title), f" {WORDS[row.decision]}{names}. {row.reason}")
+        line = text(Strong(text=row.title), f" {decided_as(row)}. {row.reason}")
+        for v in votes_of(turn, row.id):
+            if v.why and v.said == row.decision:
+                line = (*line, *text(f" {v.name}: “{v.why}”"))
         found = follow.get(row.id)
         if found is not None:
             who = mention_of(turn.policy, found.owner)
-            line = (*line, *text(" ", who, f", until {found.due_on:%d %b}: {found.what}"))
+            line = (*line, *text(" ", who, f" by {words.day(found.due_on)}: {found.what}"))
         lines.append(line)
     title = f"Minutes of the council {week}"
     count = "1 decision" if len(rows) == 1 else f"{len(rows)} decisions"

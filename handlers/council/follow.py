@@ -92,14 +92,15 @@ def _message(turn: Turn, row: FollowUpRow) -> Message:
     title = f"Follow-up of the council {row.week}"
     who = mention_of(turn.policy, row.owner)
     if row.done_at is not None:
-        said = text(f"Done by {row.done_name}: {row.what}.")
+        said = text(f"Done by {row.done_name}: {row.what}")
         return Message(
             summary=f"{title}: done",
             blocks=(Heading(text=title), Paragraph(text=said)),
             tone="good",
         )
     late = "It is late: it was due" if row.due_on < turn.today else "Due"
-    said = text(who, f", please {row.what}. {late} {words.day(row.due_on)}.")
+    ends = "" if row.what.endswith((".", "?", "!")) else "."
+    said = text(who, f", please {row.what}{ends} {late} {words.day(row.due_on)}.")
     done = Button(label="Done", action="council.done", subject=row.id, style="primary")
     return Message(
         summary=f"{title}: {row.what}, due {words.day(row.due_on)}",

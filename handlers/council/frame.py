@@ -31,8 +31,8 @@ class Part:
 class Frame:
     """What a week's digest is made of: ``turn`` is as of the council's time, whenever it is looked at.
 
-    ``period``: the days whose spend is shown, of which only whole ones count; None when none is. ``earlier``: as
-    many days, a week before.
+    ``period``: the days whose spend is shown, complete ones only; None when none is. ``earlier``: as many days, a
+    week before.
     """
 
     turn: Turn
@@ -64,8 +64,12 @@ def rules_of(policy: Policy) -> Council:
 
 
 def frame_of(turn: Turn, week: Week) -> Frame:
-    """The frame of a week. Raises LookupError with a sentence when that week has no council."""
+    """The frame of a week. Raises LookupError with a sentence where it has no council or is too far ahead."""
     rules, policy = rules_of(turn.policy), turn.policy
+    if week > Week.of(turn.today):
+        coming = council.next_week(rules, calendar(policy), turn.now)
+        if week > coming:
+            raise LookupError(f"{week} is too far ahead: the next council is {coming}.")
     until = council.moment(rules, calendar(policy), week)
     if until is None:
         raise LookupError(f"There is no council in {week}: council.moved or a holiday says so.")

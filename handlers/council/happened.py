@@ -6,27 +6,19 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.business_time import hours_between
+from guardrails.lists import every
 from guardrails.money import MICROS
 from handlers.alerts.message import mention_of
-from handlers.conversation import Block, Items, Strong, Text, text
-from handlers.council.costs import counted, money
+from handlers.conversation import Block, Strong, Text, text
+from handlers.council.costs import counted, items, money
 from handlers.council.frame import Frame, Part
 from handlers.gates.message import OUTCOMES
+from handlers.overruns.deciders import decided_by
 from handlers.overruns.message import called, money_of, outcome
 from handlers.sandboxes import money as sandbox_money
 from handlers.sandboxes.message import outcome_line
 from storage import council, council_week
 from storage.budgets import NoRate
-
-MOST = 8  # of a list; the rest is counted
-
-
-def items(title: str, lines: list[Text]) -> Block:
-    """A list that says how many it leaves out."""
-    shown = lines[:MOST]
-    if len(lines) > MOST:
-        shown.append(text(f"and {len(lines) - MOST} more"))
-    return Items(title=title, items=tuple(shown))
 
 
 def day_of(frame: Frame, at: datetime) -> str:
@@ -58,7 +50,7 @@ def sandboxes(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=r.name),
-                f" {r.state}, {sandbox_money.money(turn, sandbox_money.spent(turn, r))} spent. ",
+                f": {r.state}, {sandbox_money.money(turn, sandbox_money.spent(turn, r))} spent. ",
                 *(outcome_line(turn, r) if r.outcome else text("Nobody has said what came of it.")),
             )
             for r in ended
@@ -74,7 +66,8 @@ def _asked(frame: Frame, r: Any) -> Text:
     asked = sandbox_money.money(frame.turn, Decimal(int(r.asked_micros)) / MICROS)
     return text(
         Strong(text=r.name),
-        f" {asked} for {r.team}, asked by {r.asked_name} on {day_of(frame, r.asked_at)}: {r.hypothesis}",
+        f": {asked} for {r.team}, asked for by {r.asked_name}, {day_of(frame, r.asked_at)}. "
+        f"“{r.hypothesis}”",
     )
 
 
@@ -88,7 +81,7 @@ def _granted(frame: Frame, r: Any) -> Text:
         cap = sandbox_money.money(frame.turn, sandbox_money.cap(frame.turn, r))
     except NoRate:  # one amount that cannot be counted does not hold up the digest
         cap = f"an amount without a rate in {frame.turn.policy.workspace.currency}"
-    return text(Strong(text=r.name), f" {cap} for {r.team}, {how}")
+    return text(Strong(text=r.name), f": {cap} for {r.team}, {how}")
 
 
 def overruns(frame: Frame) -> Part | None:
@@ -104,7 +97,8 @@ def overruns(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=called(r)),
-                f" {money_of(policy, r)} asked: {outcome(policy, r)}, {fast(frame, r.opened_at, r.decided_at)}",
+                f": {money_of(policy, r)} asked for, {outcome(policy, r)} "
+                f"{fast(frame, r.opened_at, r.decided_at)}",
             )
             for r in decided
         ]
@@ -113,7 +107,8 @@ def overruns(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=called(r)),
-                f" {money_of(policy, r)}, on the rung {r.rung_name}, due {day_of(frame, r.due_at)}",
+                f": {money_of(policy, r)}, waits for {decided_by(policy, r)}, "
+                f"due {day_of(frame, r.due_at)}",
             )
             for r in waiting
         ]
@@ -122,10 +117,11 @@ def overruns(frame: Frame) -> Part | None:
         blocks.append(items("Redlines", [_crossed(frame, r) for r in crossed]))
     if not blocks:
         return None
-    redlines = "redline crossed" if len(crossed) == 1 else "redlines crossed"
-    counts = counted((len(decided), "decided"), (len(waiting), "waiting"), (len(crossed), redlines))
-    title = f"Overruns and exceptions: {counts}"
-    return Part("overruns", title, tuple(blocks), text(f"Overruns: {counts}."))
+    asked = counted((len(decided), "decided"), (len(waiting), "waiting"))
+    said = [f"Overruns: {asked}"] if asked else []
+    said += [f"Redlines: {len(crossed)} crossed"] if crossed else []
+    title = ". ".join(said)
+    return Part("overruns", title, tuple(blocks), text(f"{title}."))
 
 
 def _of_sandboxes(frame: Frame) -> list[Any]:
@@ -136,10 +132,10 @@ def _of_sandboxes(frame: Frame) -> list[Any]:
 
 def _crossed(frame: Frame, r: Any) -> Text:
     did = [d for d, at in r.taken if datetime.fromisoformat(at) < frame.until]
-    last = did[-1] if did else "nothing yet"
-    said = f" {r.redline}: {_DID.get(last, last)}"
+    last = did[-1] if did else ""
+    said = f": the redline {r.redline} {_DID.get(last, 'has done nothing yet')}"
     if r.kept_times:
-        said += f", kept running {r.kept_times} {'time' if r.kept_times == 1 else 'times'}"
+        said += f", kept running {'once' if r.kept_times == 1 else f'{r.kept_times} times'}"
     if r.closed_at is not None and r.closed_at < frame.until:
         said += f", over since {day_of(frame, r.closed_at)}"
     return text(Strong(text=r.sandbox_name), said)
@@ -165,7 +161,7 @@ def gates(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=r.sandbox_name),
-                f" {_gate(r)}: {r.facts.get('met', 0)} of {len(r.facts.get('items', []))} met, "
+                f": {_gate(r)}. {r.facts.get('met', 0)} of {len(r.facts.get('items', []))} met, "
                 f"{money(frame, Decimal(int(r.amount_micros)) / MICROS)}, "
                 f"waits since {day_of(frame, r.proposed_at)}",
             )
@@ -176,7 +172,7 @@ def gates(frame: Frame) -> Part | None:
         lines = [
             text(
                 Strong(text=r.sandbox_name),
-                f" {_gate(r)}: {OUTCOMES[r.kind, r.state].lower()} by {r.decided_name} "
+                f": {_gate(r)}, {OUTCOMES[r.kind, r.state].lower()} by {r.decided_name} "
                 f"{fast(frame, r.proposed_at, r.decided_at)}",
             )
             for r in decided
@@ -212,8 +208,7 @@ def last_time(frame: Frame) -> Part | None:
     if decided:
         lines = []
         for r in decided:
-            names = f" by {' and '.join(r.decided_names)}" if r.decided_names else ""
-            said = text(Strong(text=r.title), f" {WORDS[r.decision]}{names}.")
+            said = text(Strong(text=r.title), f" {decided_as(r)}.")
             if r.id in follow:
                 said = (*said, *text(" "), *_became(frame, follow[r.id]))
             lines.append(said)
@@ -221,7 +216,8 @@ def last_time(frame: Frame) -> Part | None:
     if older:
         lines = [
             text(
-                mention_of(turn.policy, f.owner), f" {f.what} ({f.week}, due {words.day(f.due_on)})"
+                mention_of(turn.policy, f.owner),
+                f": {f.what} ({f.week}, due {words.day(f.due_on)})",
             )
             for f in older
         ]
@@ -237,10 +233,16 @@ def last_time(frame: Frame) -> Part | None:
 def _became(frame: Frame, f: Any) -> Text:
     if f.done_at is not None:
         return text(f"Done by {f.done_name}, {day_of(frame, f.done_at)}.")
-    late = " and late" if f.due_on < frame.turn.today else ""
+    late = ", and late" if f.due_on < frame.turn.today else ""
     return text(
-        f"Open{late}: ", mention_of(frame.turn.policy, f.owner), f", {words.day(f.due_on)}."
+        f"Open{late}: ", mention_of(frame.turn.policy, f.owner), f" by {words.day(f.due_on)}."
     )
 
 
 WORDS = {"continue": "continues", "scale": "is scaled", "kill": "ends", "defer": "was deferred"}
+
+
+def decided_as(row: Any) -> str:
+    """``continues, decided by Finance partner``."""
+    names = f", decided by {every(row.decided_names)}" if row.decided_names else ""
+    return f"{WORDS[row.decision]}{names}"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from guardrails.alerts import words
-from guardrails.council import CHOICES, Outcome, Vote, outcome
+from guardrails.council import CHOICES, Outcome, Said, Vote, outcome
+from guardrails.lists import every
 from guardrails.sandboxes.life import after
 from handlers.alerts.message import mention_of
 from handlers.conversation import (
@@ -27,18 +28,21 @@ from handlers.conversation import (
 )
 from handlers.council import costs, happened
 from handlers.council.agenda import Item, about, agenda
+from handlers.council.ended import ended
 from handlers.council.frame import Frame, Part, closes_at, key_of, rules_of
 from handlers.council.happened import WORDS
 from handlers.council.voices import votes_of
+from handlers.policy_rules.words import role_words
 from handlers.turn import Turn
 from storage import sandboxes
 
 _HEADING = 140  # characters
-_LABELS = {"continue": "Continue", "scale": "Scale", "kill": "Kill", "defer": "Defer"}
-_KILL = {
-    "sandbox": "It is halted when you may halt it; its data stays. Continue?",
-    "budget": "Its owner is asked to stop it. Continue?",
-    "topic": None,
+LABELS: dict[Said, str] = {
+    "continue": "Continue",
+    "scale": "Scale",
+    "kill": "Kill",
+    "defer": "Defer",
+    "object": "Object",
 }
 _BY = {
     "consent": "The first decision stands unless somebody objects",
@@ -66,19 +70,21 @@ def digest_of(frame: Frame) -> Digest:
     cost, sandboxes = costs.costs(frame), happened.sandboxes(frame)
     overruns, anomalies = happened.overruns(frame), costs.anomalies(frame)
     gates, shadow = happened.gates(frame), costs.shadow(frame)
-    forecast, last = costs.forecast(frame), happened.last_time(frame)
+    closed, forecast = ended(frame), costs.forecast(frame)
+    last = happened.last_time(frame)
     asked = agenda(frame)
     title = f"Experiment council {frame.week}, {words.day(frame.turn.today)}"
     spent = cost.line if cost is not None else text(_no_bill(frame))
-    order = (last, cost, sandboxes, overruns, anomalies, gates, shadow, forecast)
+    order = (last, cost, sandboxes, overruns, anomalies, gates, shadow, closed, forecast)
     if not asked and not any(p.loud for p in order if p is not None):
-        lines = [spent, text(frame.rules.quiet)] + ([last.line] if last is not None else [])
+        lines = [spent, text(frame.rules.quiet)]
+        lines += [p.line for p in (closed, last) if p is not None]
         return Digest(str(frame.week), _root(title, lines, "neutral"), (), ())
     lines = [
         spent,
         _joined(sandboxes, gates),
         _joined(overruns, anomalies),
-        _joined(shadow, forecast),
+        _joined(shadow, closed, forecast),
         _asked(frame, asked, last),
     ]
     parts = [(p.name, part_message(p)) for p in order if p is not None]
@@ -120,7 +126,8 @@ def _asked(frame: Frame, asked: Sequence[Item], last: Part | None) -> Text:
     said: list[str | Span] = []
     if asked:
         count = "1 decision is" if len(asked) == 1 else f"{len(asked)} decisions are"
-        said += [Strong(text=f"{count} asked of you"), " in the thread, until "]
+        voices = every(role_words(frame.rules.voices))
+        said += [Strong(text=f"{count} asked"), f" of {voices} in the thread, until "]
         said += [At(time=closes_at(frame)), "."]
     if last is not None:
         said += [" " if said else "", *last.line]
@@ -160,7 +167,10 @@ def item_message(
     if who:
         blocks.append(Small(text=text(*who)))
     if votes:
-        lines = tuple(text(Strong(text=v.name), f": {v.said}") for v in votes)
+        lines = tuple(
+            text(Strong(text=v.name), f": {v.said}{f', because “{v.why}”' if v.why else ''}")
+            for v in votes
+        )
         blocks.append(Items(title="Who said what", items=lines))
     blocks.append(Paragraph(text=_state(turn, item, now, until)))
     if item.state != "decided":
@@ -182,20 +192,21 @@ def item_message(
 def _state(turn: Turn, item: Item, now: Outcome | None, until: datetime) -> Text:
     rules = rules_of(turn.policy)
     if item.state in ("standing", "decided"):
-        names = f" by {' and '.join(item.decided_names)}" if item.decided_names else ""
-        parts: list[str | Span] = [Strong(text=f"It {WORDS[item.decision]}"), names]
+        parts: list[str | Span] = [Strong(text=f"It {WORDS[item.decision]}")]
+        if item.decided_names:
+            parts.append(f", decided by {every(item.decided_names)}")
         if item.decided_at is not None:
             parts += [", ", At(time=item.decided_at)]
         parts.append(f". {item.reason}")
         if item.state == "standing":
-            parts += [" Until ", At(time=until), "."]
+            parts += [" Open until ", At(time=until), "."]
         return text(*parts)
     if now is not None and now.why:
-        return text(f"{now.why} Until ", At(time=until), ".")
+        return text(f"{now.why} Open until ", At(time=until), ".")
     how = _BY[rules.decide_by]
     if rules.decide_by == "roles":
-        how += f": {' and '.join(rules.agree)}"
-    return text(f"{how}. Until ", At(time=until), ".")
+        how += f": {every(role_words(rules.agree))}"
+    return text(f"{how}. Open until ", At(time=until), ".")
 
 
 def _runs(turn: Turn, item: Item) -> bool:
@@ -205,20 +216,14 @@ def _runs(turn: Turn, item: Item) -> bool:
 
 
 def _controls(item: Item) -> tuple[Control, ...]:
-    buttons: list[Control] = [
+    said: list[Said] = [*CHOICES] + (["object"] if item.state == "standing" else [])
+    return tuple(
         Button(
-            label=_LABELS[choice],
-            action=f"council.{choice}",
+            label=LABELS[one] if one == "continue" else f"{LABELS[one]}…",
+            action=f"council.{one}",
             subject=item.id,
-            style="danger"
-            if choice == "kill"
-            else "primary"
-            if choice == "continue"
-            else "default",
-            confirm=_KILL[item.kind] if choice == "kill" else None,
+            style="danger" if one == "kill" else "primary" if one == "continue" else "default",
+            opens_form=one != "continue",
         )
-        for choice in CHOICES
-    ]
-    if item.state == "standing":
-        buttons.append(Button(label="Object", action="council.object", subject=item.id))
-    return tuple(buttons)
+        for one in said
+    )

@@ -11,7 +11,7 @@ from storage import council
 def votes_of(turn: Turn, item_id: str) -> list[Vote]:
     """What people say of an item, in the order in which they first spoke."""
     return [
-        Vote(row.person, row.name, _now(turn.policy, row.person, row.roles), row.said)
+        Vote(row.person, row.name, _now(turn.policy, row.person, row.roles), row.said, row.why)
         for row in council.votes(turn.connection, item_id)
     ]
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from guardrails.periods import Period
 from guardrails.policy.alerts import CostPerUnit
 from guardrails.policy.bills import Dimension
+from handlers.ask.segments import segment_prices
 from handlers.ask.tokens import LABEL as TOKENS
 from handlers.ask.tokens import token_prices
 from handlers.ask.unit_prices import per_label, price_said
@@ -21,37 +22,19 @@ from handlers.dashboards.parts import (
 from handlers.turn import Turn
 from storage import spend, unit_costs
 
-_ZERO = Decimal(0)
 #: (metric, value of a dimension) → money for one unit.
 Prices = Mapping[tuple[str, str], Decimal]
 
 
 def prices(turn: Turn, period: Period, by: Dimension) -> Prices:
-    """The cost of one unit of every watched metric, in the workspace's currency; only where units were counted.
-
-    Of a segment, what the features cost that count the metric: it is served by others too, which make other units.
-    """
+    """The cost of one unit of every watched metric, in the workspace's currency; only where units were counted."""
     units = turn.policy.watch.units
     if not units:
         return {}
-    spent = spend.sums_by(turn.connection, turn.policy, period, by)
-    metrics = [u.metric for u in units]
-    counted = unit_costs.units_by(turn.connection, metrics, period, by)
     if by == "segment":
-        made = unit_costs.units_by(turn.connection, metrics, period, "feature")
-        of = spend.sums_by(turn.connection, turn.policy, period, by, "feature")
-        return {
-            (u.metric, name): cost * u.per / counted[u.metric, name]
-            for u in units
-            for name in {n for m, n in counted if m == u.metric and n}
-            if counted[u.metric, name] > 0
-            and (
-                cost := sum(
-                    (a for (n, f), a in of.items() if n == name and made.get((u.metric, f))), _ZERO
-                )
-            )
-            > 0
-        }
+        return segment_prices(turn, period)
+    spent = spend.sums_by(turn.connection, turn.policy, period, by)
+    counted = unit_costs.units_by(turn.connection, [u.metric for u in units], period, by)
     return {
         (u.metric, name): amount * u.per / counted[u.metric, name]
         for u in units

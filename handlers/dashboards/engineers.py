@@ -12,6 +12,7 @@ from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
 from handlers.alerts.watched import watched
 from handlers.ask.subjects import unnamed
+from handlers.budgets.message import notes
 from handlers.budgets.message import share as share_of_limit
 from handlers.budgets.standing import allocation, standings
 from handlers.conversation import (
@@ -137,11 +138,11 @@ def _runway(turn: Turn, team: str) -> list[Block]:
     blocks: list[Block] = [Heading(text="Runway of budgets and sandboxes")]
     if not found:
         return [*blocks, Small(text=text("No budget is set for it, so there is no runway."))]
-    return [*blocks, runway_table(turn, found), made_of("/spend budgets")]
+    return [*blocks, *runway_table(turn, found), made_of("/spend budgets")]
 
 
-def runway_table(turn: Turn, found: Sequence[Standing]) -> Table:
-    """Budgets by the day on which they end, the soonest first."""
+def runway_table(turn: Turn, found: Sequence[Standing]) -> list[Block]:
+    """Budgets by the day on which they end, the soonest first, and what the table leaves out of them."""
     currency = turn.policy.workspace.currency
     soonest = sorted(
         found, key=lambda s: (s.burn.exhausted_on or date.max, -s.forecast_share, s.budget.name)
@@ -155,12 +156,15 @@ def runway_table(turn: Turn, found: Sequence[Standing]) -> Table:
         )
         for s in soonest[:SHOWN]
     )
-    return Table(header=("Budget", "Spent", "Forecast", "Runway"), rows=rows, align="lrrl")
+    header = ("Budget", "Spent", "Forecast", "Runway")
+    return [Table(header=header, rows=rows, align="lrrl"), *notes(turn, soonest[:SHOWN])]
 
 
 def ends(s: Standing) -> str:
-    """``used up``, ``to Fri 27 Nov``, ``the whole period``."""
+    """``used up``, ``already over``, ``to Fri 27 Nov``, ``the whole period``."""
     b = s.burn
+    if b.billed > s.limit >= b.spent:
+        return "already over"
     if b.runway_days == 0:
         return "used up"
     if b.exhausted_on is not None and b.exhausted_on <= s.span.last:

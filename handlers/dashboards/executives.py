@@ -37,13 +37,15 @@ from storage import dashboards, spend
 #: The stages of research and development.
 EXPLORES = ("exploration", "pilot")
 IDLE = 3
+#: The metric of GPU hours in which something was computed.
+BUSY = "gpu_hours_busy"
 NOT_AI = "not AI"
 _STAGES = (*EXPLORES, "scaled", "production")
 _DAY = timedelta(days=1)
 
 
-def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Message:
-    """Of the whole company; ``busy`` is the metric of GPU hours in which something was computed."""
+def executives(turn: Turn, _actor: Actor) -> Message:
+    """Of the whole company."""
     days, currency = days_of(turn), turn.policy.workspace.currency
     found = spend.sums_by(turn.connection, turn.policy, days.all, "ai", "stage", "day")
     stages: dict[str, Decimal] = defaultdict(Decimal)
@@ -83,7 +85,7 @@ def executives(turn: Turn, _actor: Actor, busy: str = "gpu_hours_busy") -> Messa
         ),
         *_course(research, every, days),
         *_velocity(turn, days),
-        *_efficiency(turn, days, busy),
+        *_efficiency(turn, days),
     ]
     return Message(summary=title, blocks=tuple(blocks))
 
@@ -171,12 +173,12 @@ def waited(time: timedelta) -> str:
     return f"{minutes / 60 / 24:.1f} days"
 
 
-def _efficiency(turn: Turn, days: Days, busy: str) -> list[Block]:
+def _efficiency(turn: Turn, days: Days) -> list[Block]:
     """Idle GPUs, and what a unit of all that is counted costs, against the days before."""
     if days.compared is None:
         return []
     facts = []
-    hours, left = dashboards.gpu_hours(turn.connection, busy, days.compared.now)
+    hours, left = dashboards.gpu_hours(turn.connection, BUSY, days.compared.now)
     idle = {name: max(billed - used, Decimal(0)) for name, (billed, used) in hours.items()}
     if hours:
         billed = sum((b for b, _ in hours.values()), Decimal(0))

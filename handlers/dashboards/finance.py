@@ -1,17 +1,17 @@
-"""The finance dashboard: segments, spend against revenue and margin, runway of budgets, accruals."""
+"""The finance dashboard: segments, AI spend against revenue and margin, runway of budgets, accruals."""
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.burn import Spent, burn
 from guardrails.periods import Period
-from handlers.budgets.standing import HISTORY, standings
-from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, Table, text
-from handlers.dashboards.charts import spend_band, spend_multiples, spend_waterfall
+from handlers.ask.segments import REVENUE
+from handlers.budgets.standing import standings
+from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, text
+from handlers.dashboards.accruals import accrued
+from handlers.dashboards.charts import part_of, spend_band, spend_multiples, spend_waterfall
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.engineers import runway_table
 from handlers.dashboards.parts import (
@@ -30,20 +30,23 @@ from handlers.dashboards.parts import (
 from handlers.turn import Turn
 from storage import dashboards, spend, unit_costs
 
-_DAY = timedelta(days=1)
 
-
-def finance(turn: Turn, _actor: Actor, revenue: str = "revenue") -> Message:
-    """Of the whole company; ``revenue`` is the metric of money that margins are worked out from."""
+def finance(turn: Turn, _actor: Actor) -> Message:
+    """Of the whole company. Margins are the metric revenue less AI spend; other spend is no part of them."""
     days, currency = days_of(turn), turn.policy.workspace.currency
-    spent = spend.sums_by(turn.connection, turn.policy, days.all, "segment", "day")
+    spent = spend.sums_by(turn.connection, turn.policy, days.all, "segment", "ai", "day")
     sums: dict[str, Decimal] = defaultdict(Decimal)
     by_day: dict[date, Decimal] = defaultdict(Decimal)
-    for (segment, day), amount in spent.items():
+    ai: dict[str, Decimal] = defaultdict(Decimal)
+    ai_by_day: dict[date, Decimal] = defaultdict(Decimal)
+    for (segment, is_ai, day), amount in spent.items():
         sums[segment] += amount
         by_day[day] += amount
+        if is_ai:
+            ai[segment] += amount
+            ai_by_day[day] += amount
     earned, without = unit_costs.earned_by(
-        turn.connection, turn.policy, revenue, days.all, "segment"
+        turn.connection, turn.policy, REVENUE, days.all, "segment"
     )
     for segment in earned:
         sums[segment] += 0  # it earns, although nothing was spent on it
@@ -51,72 +54,85 @@ def finance(turn: Turn, _actor: Actor, revenue: str = "revenue") -> Message:
     title = f"Finance: {money(whole.total, currency)} in {words.days(days.all.days)}"
     blocks: list[Block] = [
         Heading(text=title),
-        *_against_revenue(turn, days, whole.total, earned, revenue),
+        *_against_revenue(turn, days, ai, earned),
         *_left_out(without),
-        parts_table("Segment", whole, *_segments(turn, sums, earned)),
-        *_caution(sums, earned),
+        parts_table("Segment", whole, *_segments(whole, ai, earned)),
+        *_caution(ai, earned),
         made_of(
             "/spend top segments last 30d", "/spend unclaimed last 30d", note=growing_line(days)
         ),
         *(
-            _course(turn, days, by_day, revenue)
+            _course(turn, days, ai_by_day)
             or spend_band("Spend of the company", by_day, days, currency)
         ),
         *_what_changed(turn, days),
         *price_tables(turn, days, "segment"),
-        *_accruals(turn, days),
+        *accrued(turn, days),
         *_budgets(turn),
     ]
     return Message(summary=title, blocks=tuple(blocks))
 
 
 def _segments(
-    turn: Turn, sums: dict[str, Decimal], earned: dict[str, Decimal]
+    whole: Whole, ai: Mapping[str, Decimal], earned: Mapping[str, Decimal]
 ) -> tuple[dict[str, tuple[str, str]], tuple[str, str], tuple[str, str]] | tuple[()]:
-    """Revenue by segment in the same days; a margin only where a segment has both."""
+    """Revenue of each part in the same days, which adds up as shown; a margin only where a part has both."""
     if not any(earned.values()):
         return ()
-    currency = turn.policy.workspace.currency
-    cells = {}
-    for name, got in earned.items():
-        margin = share(got - sums[name], got) if name and got > 0 and sums[name] > 0 else "–"
-        cells[name or UNALLOCATED] = (money(got, currency), margin)
-    total, spent = sum(earned.values(), Decimal(0)), sum(sums.values(), Decimal(0))
-    return cells, ("Revenue", "Margin"), (money(total, currency), share(total - spent, total))
+    names = [name for name, _ in whole.parts]
+    got, cost = dict.fromkeys(names, Decimal(0)), dict.fromkeys(names, Decimal(0))
+    for found, amounts in ((got, earned), (cost, ai)):
+        for name, amount in amounts.items():
+            found[part_of(name, whole)] += amount
+    *said, said_total = Whole(tuple(got.items()), whole.currency).said()
+    cells = {
+        name: (
+            revenue if got[name] else "–",
+            share(got[name] - cost[name], got[name])
+            if name != UNALLOCATED and got[name] > 0 and cost[name] > 0
+            else "–",
+        )
+        for name, revenue in zip(names, said, strict=True)
+    }
+    total, spent = sum(got.values(), Decimal(0)), sum(cost.values(), Decimal(0))
+    return cells, ("Revenue", "Margin"), (said_total, share(total - spent, total))
 
 
 def _against_revenue(
-    turn: Turn, days: Days, spent: Decimal, earned: dict[str, Decimal], metric: str
+    turn: Turn, days: Days, ai: Mapping[str, Decimal], earned: Mapping[str, Decimal]
 ) -> list[Block]:
-    """Spend against revenue; how both changed is said of complete days and as many before."""
-    got = sum(earned.values(), Decimal(0))
+    """AI spend against revenue; how both changed is said of complete days and as many before."""
+    got, spent = sum(earned.values(), Decimal(0)), sum(ai.values(), Decimal(0))
     if got <= 0:
         return []
-    currency = turn.policy.workspace.currency
-    revenue, cost = money(got, currency), money(spent, currency)
+    parts = (("AI spend", spent), ("Margin after AI", got - spent))
+    cost, left, revenue = Whole(parts, turn.policy.workspace.currency).said()
     if days.whole is not None and days.before is not None:
-        revenue += f", {change(*(_earned(turn, p, metric) for p in (days.whole, days.before)))}"
-        cost += f", {change(*(_total(turn, p) for p in (days.whole, days.before)))}"
+        revenue += f", {change(*(_earned(turn, p) for p in (days.whole, days.before)))}"
+        cost += f", {change(*(_ai_spend(turn, p) for p in (days.whole, days.before)))}"
     facts = (
         ("Revenue", revenue),
-        ("Spend", cost),
-        ("Margin after AI", f"{money(got - spent, currency)} ({share(got - spent, got)})"),
-        ("Spend of revenue", share(spent, got)),
+        ("AI spend", cost),
+        ("Margin after AI", f"{left} ({share(got - spent, got)})"),
+        ("AI spend of revenue", share(spent, got)),
     )
-    said = f"Revenue is the metric {metric}. Changes compare complete days with as many before."
+    said = (
+        f"Revenue is the metric {REVENUE}; margins are revenue less AI spend. Changes compare complete days with "
+        "as many before."
+    )
     return [
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
         Small(text=text(said)),
     ]
 
 
-def _caution(sums: dict[str, Decimal], earned: dict[str, Decimal]) -> list[Block]:
-    """That margins of segments are too high while much of the spend has no segment."""
-    total, open_ = sum(sums.values(), Decimal(0)), sums.get("", Decimal(0))
+def _caution(ai: Mapping[str, Decimal], earned: Mapping[str, Decimal]) -> list[Block]:
+    """That margins of segments are too high while much of AI spend has no segment."""
+    total, open_ = sum(ai.values(), Decimal(0)), ai.get("", Decimal(0))
     if total <= 0 or open_ <= total / 20 or not any(earned.values()):
         return []
     said = (
-        f"{share(open_, total)} of spend has no segment, so the segments' margins are higher than they "
+        f"{share(open_, total)} of AI spend has no segment, so the segments' margins are higher than they "
         "would be with it. Tags or rules that set the segment change that."
     )
     return [Small(text=text(said))]
@@ -141,25 +157,31 @@ def _what_changed(turn: Turn, days: Days) -> list[Block]:
     return [*chart, made_of("/spend why last 30d", "/spend top teams last 30d", note=note)]
 
 
-def _earned(turn: Turn, period: Period, metric: str) -> Decimal:
-    found, _ = unit_costs.earned_by(turn.connection, turn.policy, metric, period, "segment")
+def _earned(turn: Turn, period: Period) -> Decimal:
+    found, _ = unit_costs.earned_by(turn.connection, turn.policy, REVENUE, period, "segment")
     return sum(found.values(), Decimal(0))
 
 
-def _course(turn: Turn, days: Days, spent: Mapping[date, Decimal], metric: str) -> list[Block]:
-    """Revenue and spend by day on one scale; nothing while no revenue is known."""
+def _ai_spend(turn: Turn, period: Period) -> Decimal:
+    found = spend.sums_by(turn.connection, turn.policy, period, "ai")
+    return sum((amount for (is_ai,), amount in found.items() if is_ai), Decimal(0))
+
+
+def _course(turn: Turn, days: Days, spent: Mapping[date, Decimal]) -> list[Block]:
+    """Revenue and AI spend by day on one scale; nothing while no revenue is known."""
     if days.whole is None:
         return []
-    earned = dashboards.earned_by_day(turn.connection, turn.policy, metric, days.whole)
+    earned = dashboards.earned_by_day(turn.connection, turn.policy, REVENUE, days.whole)
     got = sum(earned.values(), Decimal(0))
     if got <= 0:
         return []
-    whole = Whole((("Revenue", got), ("Spend", Decimal(0))), turn.policy.workspace.currency)
+    parts = (("Revenue", got), ("AI spend", Decimal(0)))
     both = {
         **{("Revenue", day): amount for day, amount in earned.items()},
-        **{("Spend", day): amount for day, amount in spent.items()},
+        **{("AI spend", day): amount for day, amount in spent.items()},
     }
-    return spend_multiples("Spend against revenue", both, whole, days)
+    whole = Whole(parts, turn.policy.workspace.currency)
+    return spend_multiples("AI spend against revenue", both, whole, days)
 
 
 def _left_out(units: tuple[str, ...]) -> list[Block]:
@@ -169,71 +191,12 @@ def _left_out(units: tuple[str, ...]) -> list[Block]:
     return [Small(text=text(said))]
 
 
-def _total(turn: Turn, period: Period) -> Decimal:
-    return spend.sums_by(turn.connection, turn.policy, period).get((), Decimal(0))
-
-
-@dataclass(frozen=True)
-class Accrual:
-    """A day that is not complete: what it is expected to cost, and what of that is billed already."""
-
-    day: date
-    expected: Decimal
-    billed: Decimal
-
-    @property
-    def missing(self) -> Decimal:
-        """What is still to come; nothing when more is billed than was expected."""
-        return max(self.expected - self.billed, Decimal(0))
-
-
-def accruals(turn: Turn, days: Days) -> list[Accrual]:
-    """Each day after the last complete one, to yesterday: the forecast from the complete days against the bill."""
-    if days.whole is None or not days.growing:
-        return []
-    first = days.whole.last - HISTORY
-    spent = spend.sums_by(turn.connection, turn.policy, Period(first, days.all.last), "day")
-    known = tuple(spent.get((first + n * _DAY,), Decimal(0)) for n in range(HISTORY.days + 1))
-    ahead = burn(Spent(first, known), days.growing[0], days.growing[-1], None, turn.today)
-    found, before = [], Decimal(0)
-    for day, so_far, _, _ in ahead.by_day:
-        found.append(Accrual(day, so_far - before, spent.get((day,), Decimal(0))))
-        before = so_far
-    return found
-
-
-def _accruals(turn: Turn, days: Days) -> list[Block]:
-    found = accruals(turn, days)
-    if not found:
-        return []
-    currency = turn.policy.workspace.currency
-    rows = [
-        (
-            words.day(a.day),
-            money(a.expected, currency),
-            money(a.billed, currency),
-            money(a.missing, currency),
-        )
-        for a in found
-    ]
-    missing = sum((a.missing for a in found), Decimal(0))
-    title = f"To accrue: {money(missing, currency)} that is not billed yet"
-    if not missing:
-        title = "To accrue: nothing, as much is billed as was expected"
-    header = ("Day", "Expected", "Billed so far", "To accrue")
-    return [
-        Heading(text=title),
-        Table(header=header, rows=tuple(rows), align="lrrr"),
-        made_of("/spend yesterday", note="expected from the complete days before"),
-    ]
-
-
 def _budgets(turn: Turn) -> list[Block]:
     found = standings(turn)
     if not found:
         return []
     return [
         Heading(text="Runway of budgets"),
-        runway_table(turn, found),
+        *runway_table(turn, found),
         made_of("/spend budgets"),
     ]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -10,8 +10,9 @@ from guardrails.burn import Burn, Spent, burn
 from guardrails.periods import Period, months
 from handlers.ask.subjects import unnamed
 from handlers.budgets.course import course_chart, spent_by_day
+from handlers.budgets.jumps import open_jumps, young
 from handlers.budgets.standing import HISTORY, last_day
-from handlers.conversation import Actor, Block, Heading, Message
+from handlers.conversation import Actor, Block, Heading, Items, Message, Strong, text
 from handlers.dashboards.charts import PANELS, open_on, part_of, spend_multiples
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.parts import (
@@ -38,10 +39,9 @@ Series = dict[date, Decimal]
 @dataclass(frozen=True)
 class Ahead:
     """Where a month ends: ``features`` by part of the whole, ``course`` of all of them as one, ``days`` what was
-    spent on each complete day of the month, ``billed`` all that is billed of it, also on other days."""
+    spent on each complete day of the month."""
 
     month: Period
-    billed: Decimal
     days: Mapping[date, Decimal]
     features: Mapping[str, Burn]
     course: Burn
@@ -54,7 +54,8 @@ class Ahead:
     @property
     def lower(self) -> Decimal:
         """The lower end of the 80 % interval: that of the whole is narrower than the features' added up."""
-        return max(self.forecast - (self.course.forecast - self.course.lower), self.billed)
+        billed = sum((b.billed for b in self.features.values()), Decimal(0))
+        return max(self.forecast - (self.course.forecast - self.course.lower), billed)
 
     @property
     def upper(self) -> Decimal:
@@ -77,16 +78,17 @@ def product(turn: Turn, _actor: Actor) -> Message:
         table = parts_table("Feature", whole)
     else:
         title = f"{title}, forecast {money(ahead.forecast, currency)}"
-        cells = {
-            n: _cells(b.forecast, b.lower, b.upper, currency) for n, b in ahead.features.items()
-        }
-        every = _cells(ahead.forecast, ahead.lower, ahead.upper, currency)
-        table = parts_table("Feature", whole, cells, ("At its end", "80 % interval"), every)
+        ends = Whole(tuple((n, b.forecast) for n, b in ahead.features.items()), currency).said()
+        every: list[Burn | Ahead] = [*ahead.features.values(), ahead]
+        intervals = [f"{money(b.lower, currency)} to {money(b.upper, currency)}" for b in every]
+        *cells, of_all = zip(ends, intervals, strict=True)
+        by_name = dict(zip(ahead.features, cells, strict=True))
+        table = parts_table("Feature", whole, by_name, ("At its end", "80 % interval"), of_all)
     blocks: list[Block] = [
         Heading(text=title),
         table,
         made_of(*_commands(whole, so_far), note=growing_line(days)),
-        *([] if ahead is None else _chart(ahead, currency)),
+        *([] if ahead is None else [*_jumps(turn, ahead), *_chart(ahead, currency)]),
         *_by_day(turn, days, currency),
         *price_tables(turn, days, "feature"),
         *scaling(turn, days),
@@ -116,16 +118,6 @@ def _by_day(turn: Turn, days: Days, currency: str) -> list[Block]:
     return spend_multiples("Spend by feature", found, whole, days, open_on(turn, "feature"))
 
 
-def at_least(found: Burn, billed: Decimal) -> Burn:
-    """A forecast that does not end below what is billed already, also on days that are not complete."""
-    return replace(
-        found,
-        forecast=max(found.forecast, billed),
-        lower=max(found.lower, billed),
-        upper=max(found.upper, billed),
-    )
-
-
 def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
     """Where each part of the whole will be at the end of the month, from its own complete days; None while no day
     is complete."""
@@ -133,7 +125,7 @@ def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
     if known is None:
         return None
     known = min(known, month.last)
-    history = Period(min(month.first, known - HISTORY), known)
+    history = Period(min(month.first, known - HISTORY), month.last)
     parts: dict[str, Series] = {name: defaultdict(Decimal) for name, _ in whole.parts}
     every: Series = defaultdict(Decimal)
     found = spend.sums_by(turn.connection, turn.policy, history, "feature", "day")
@@ -143,19 +135,25 @@ def forecast(turn: Turn, whole: Whole, month: Period) -> Ahead | None:
         if part in parts:  # else it spent earlier, but not in this month
             parts[part][day] += amount
 
-    def course(amounts: Mapping[date, Decimal], billed: Decimal) -> Burn:
-        spent = [amounts.get(history.first + n * _DAY, Decimal(0)) for n in range(history.days)]
-        found = burn(Spent(history.first, tuple(spent)), month.first, month.last, None, turn.today)
-        return at_least(found, billed)
+    def course(amounts: Mapping[date, Decimal]) -> Burn:
+        days = (amounts.get(history.first + n * _DAY, Decimal(0)) for n in range(history.days))
+        spent = Spent(history.first, tuple(days)).complete_to(known)
+        return burn(spent, month.first, month.last, None, turn.today)
 
-    billed = dict(whole.parts)
-    features = {name: course(amounts, billed[name]) for name, amounts in parts.items()}
-    in_month = {day: amount for day, amount in every.items() if day >= month.first}
-    return Ahead(month, whole.total, in_month, features, course(every, whole.total))
+    features = {name: course(amounts) for name, amounts in parts.items()}
+    in_month = {day: amount for day, amount in every.items() if month.first <= day <= known}
+    return Ahead(month, in_month, features, course(every))
 
 
-def _cells(amount: Decimal, lower: Decimal, upper: Decimal, currency: str) -> tuple[str, str]:
-    return money(amount, currency), f"{money(lower, currency)} to {money(upper, currency)}"
+def _jumps(turn: Turn, ahead: Ahead) -> list[Block]:
+    """What jumps of the last days would add to the forecasts of features, which do not have them yet."""
+    jumps = list(open_jumps(turn))
+    lines = tuple(
+        text(Strong(text=name), f" {soon}.")
+        for name, course in ahead.features.items()
+        if (soon := young(turn, {"feature": name}, course, jumps))
+    )
+    return [Items(title="Not in the forecast", items=lines)] if lines else []
 
 
 def _chart(ahead: Ahead, currency: str) -> list[Block]:

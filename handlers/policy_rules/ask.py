@@ -12,14 +12,14 @@ from handlers.conversation import (
     Option,
     text,
 )
+from handlers.policy_rules.outcome import told_where
 from handlers.policy_rules.reading import Read, in_words, read
 from handlers.policy_rules.words import SHORT
 from handlers.refusals import FieldsRefused, NotFound, Stale, Unreadable
 from handlers.router import command, press, submission
 from handlers.turn import Turn
-from storage import policy_replays
+from storage import policy_replays, spend
 from storage.policy_file import policy_hash
-from storage.series import bill_days
 
 CHOICES = (30, 90, 180)  # days
 USUAL = 90
@@ -75,7 +75,7 @@ def _begin(turn: Turn, it: Interaction) -> Done:
     given = _given(it)
     policy = given.read.policy
     assert policy is not None
-    if bill_days(turn.connection) is None:
+    if spend.covered(turn.connection) is None:
         raise NotFound(NO_BILL)
     person = it.actor.person.strip().lower()
     new = policy_hash(policy, turn.loaded.runbooks)
@@ -104,7 +104,7 @@ def _begin(turn: Turn, it: Interaction) -> Done:
         else ""
     )
     what = f"Replaying {given.days} days under the policy {new[:SHORT]}.{same}"
-    return Done(note=f"{what} You will be told when it is done.")
+    return Done(note=f"{what} The result comes {told_where(turn, person)}.")
 
 
 def _given(it: Interaction) -> Given:
@@ -126,7 +126,7 @@ def _given(it: Interaction) -> Given:
 
 
 def _form(turn: Turn, it: Interaction, days: int) -> OpenForm:
-    if bill_days(turn.connection) is None:
+    if spend.covered(turn.connection) is None:
         raise NotFound(NO_BILL)
     person = it.actor.person.strip().lower()
     if "@" not in person:

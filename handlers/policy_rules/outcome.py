@@ -25,6 +25,13 @@ def key_of(replay_id: int) -> str:
     return f"policy-replay:{replay_id}"
 
 
+def told_where(turn: Turn, person: str) -> str:
+    """Where somebody is told what came of it: ``in your own chat with the bot``, else the default channel."""
+    if _has_own_chat(turn, person):
+        return "in your own chat with the bot"
+    return f"in #{turn.policy.alerts.default}"
+
+
 def tell_report(turn: Turn, claimed: ClaimedReplay, new_hash: str, report: Report) -> bool:
     """Ends the replay with its report. False: somebody else has it."""
     if not _end(turn, claimed, new_hash, differs=report.differs):
@@ -95,18 +102,18 @@ def _end(
 def _tell(turn: Turn, claimed: ClaimedReplay, key: str, message: Message) -> None:
     """In the person's own chat; where no surface has those, as on the console, in the default channel."""
     addressed = _addressed(turn, claimed, message)
-    if _has_own_chat(turn, claimed):
+    if _has_own_chat(turn, claimed.asked_by):
         turn.tell(claimed.asked_by, key, addressed)
     else:
         turn.post(turn.policy.alerts.default, key, addressed)
 
 
 def _addressed(turn: Turn, claimed: ClaimedReplay, message: Message) -> Message:
-    if _has_own_chat(turn, claimed):
+    if _has_own_chat(turn, claimed.asked_by):
         return message
     to = Paragraph(text=text("For ", mention_of(turn.policy, claimed.asked_by), ":"))
     return message.model_copy(update={"blocks": (to, *message.blocks)})
 
 
-def _has_own_chat(turn: Turn, claimed: ClaimedReplay) -> bool:
-    return bool(turn.places(f"{PERSON}{claimed.asked_by}"))
+def _has_own_chat(turn: Turn, person: str) -> bool:
+    return bool(turn.places(f"{PERSON}{person}"))

@@ -1,4 +1,4 @@
-"""``/policy``: what rules are in force, since when, and what in them is hardly meant."""
+"""``/policy``: what rules are in force, since when, and what in them is probably a mistake."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ from handlers.policy_rules.words import SHORT, role_words
 from handlers.refusals import Unreadable
 from handlers.router import command
 from handlers.turn import Turn
-from storage.policy_replays import in_force_since
+from storage import audit
 
 _SHOWN = 15  # doubts
 
@@ -52,7 +52,7 @@ def show_help(turn: Turn, it: Interaction) -> Private:
 def show_policy(turn: Turn, it: Interaction) -> Private:
     """The policy of now in brief."""
     _no_words(it)
-    policy, since = turn.policy, in_force_since(turn.connection, turn.loaded.hash)
+    policy, since = turn.policy, audit.in_force_since(turn.connection, turn.loaded.hash)
     title = f"The policy of {policy.workspace.name}"
     may = either(role_words(roles_that_may(policy, "policy.replay")))
     in_force = text(At(time=since)) if since else text("no decision yet")
@@ -70,8 +70,9 @@ def show_policy(turn: Turn, it: Interaction) -> Private:
     ]
     if doubts:
         things = "1 thing in it is" if doubts == 1 else f"{doubts} things in it are"
+        mistakes = "probably a mistake" if doubts == 1 else "probably mistakes"
         blocks.append(
-            Paragraph(text=text(f"{things} hardly meant: ", Code(text="/policy check"), "."))
+            Paragraph(text=text(f"{things} {mistakes}: ", Code(text="/policy check"), "."))
         )
     blocks.append(
         Small(
@@ -87,7 +88,7 @@ def show_policy(turn: Turn, it: Interaction) -> Private:
 @command(
     "policy check",
     permission="read",
-    does="what in the rules is allowed but hardly meant",
+    does="what in the rules is allowed but probably a mistake",
     looks=True,
 )
 def check_policy(turn: Turn, it: Interaction) -> Private:
@@ -95,8 +96,8 @@ def check_policy(turn: Turn, it: Interaction) -> Private:
     _no_words(it)
     found = list(turn.loaded.doubtful())
     if not found:
-        return Private(message=said("Nothing in the policy looks as if it were not meant."))
-    title = "Allowed by the policy, but hardly meant"
+        return Private(message=said("Nothing in the policy looks like a mistake."))
+    title = "Allowed by the policy, but probably a mistake"
     shown = [text(doubt) for doubt in found[:_SHOWN]]
     if len(found) > _SHOWN:
         shown.append(text(f"and {len(found) - _SHOWN} more; sandrail check shows them all"))

@@ -1,6 +1,6 @@
 """Alerts of a policy on stored history: the daily round's own code, day by day, on a copy of what was told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from guardrails.detection.find import find
 from guardrails.detection.found import Found
 from guardrails.replay import Alert
 from handlers.alerts.publish import publish
-from handlers.replay.rounds import DAY, Rounds, begin_of
+from handlers.replay.rounds import DAY, Rounds, begin_of, rounds_of
 from handlers.turn import Turn
 from storage import history
 from storage.anomalies import AnomalyRow
@@ -20,8 +20,8 @@ from storage.database import Database
 from storage.history_series import Mornings
 from storage.migrate import upgrade
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
-Progress = Callable[[str, float], None]
 _HOUR = time(12)  # rounds of other hours see the same days
 #: What findings depend on, and what else their alerts do.
 _FINDINGS = ("detection", "watch", "workspace", "bills")
@@ -83,7 +83,7 @@ def _run(
 ) -> list[list[Alert]]:
     begin = begin_of(policies[0].policy, first)
     with database.read() as source:
-        rounds = Rounds(first, last, history.newest_day(source) or first)
+        rounds = rounds_of(source, first, last)
         for copy in copies:
             upgrade(copy)
             with copy.write() as target:

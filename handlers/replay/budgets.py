@@ -140,10 +140,9 @@ def as_requests(books: Books, policy: Policy, every: Sequence[Opened]) -> list[R
         budget = next((b for b in policy.budgets if b.name == name), None)
         row = next((r for r in books.sandboxes if sandboxes.budget(r).name == name), None)
         scope = budget or (sandboxes.budget(row) if row is not None else None)
+        lately = Period(begun.day - 60 * DAY, books.rounds.seen(begun.day))
         mine = (
-            budgets.allocation_of(
-                books.connection, scope.scope.parts, Period(begun.day - 60 * DAY, begun.day)
-            )
+            budgets.main_allocation(books.connection, policy, scope.scope.parts, lately)
             if scope is not None
             else {}
         )
@@ -154,7 +153,7 @@ def as_requests(books: Books, policy: Policy, every: Sequence[Opened]) -> list[R
         before = tuple(
             (e.at.astimezone(zone).date(), in_workspace(policy, e.amount_micros, e.currency, name))
             for e in books.entries[name]
-            if e.kind in GRANTS and e.at < begun.at
+            if e.kind in GRANTS and e.at < begun.at and e.key != f"overrun:{begun.of}"
         )
         found.append(
             Recorded(
@@ -254,6 +253,7 @@ def _past(books: Books, policy: Policy, name: str) -> tuple[tuple[Past, ...], se
             row.period,
             row.kind,
             row.opened_at,
+            row.opened_at.astimezone(policy.workspace.zone).date(),
             row.decided_at,
             row.state,
             in_workspace(policy, row.amount_micros, row.currency, name),

@@ -13,7 +13,7 @@ from handlers.conversation import Block, Heading, Items, Message, Paragraph, Sma
 #: Lines of each kind that are shown; the whole report is JSON.
 MOST = 12
 #: Rows of the sums that are also said in sentences.
-WORDS, WAITED = "words needed", "working hours waited"
+WORDS, WAITED = "approvals needed", "working hours waited"
 ALONE = "granted where an engineer's word suffices"
 HALTED, AFTER_HALTS = "sandboxes halted", "spent after halts, as recorded"
 BEYOND, UNASKED = "spent beyond limits", "of that before anybody was asked"
@@ -63,6 +63,15 @@ def headline(report: Report) -> str:
 def reproduced(report: Report) -> list[str]:
     """Which days were replayed, and how well the policy of now gives again what was recorded."""
     lines = [f"Replayed {report.first} to {report.last}."]
+    begin = report.recorded_from
+    if begin is None or begin > report.last:
+        lines.append(
+            "The bot has no records of these days: all is what the policies make of the bill."
+        )
+    elif begin > report.first:
+        lines.append(
+            f"The bot has records from {begin} on; what is before is what the policies make of the bill."
+        )
     if report.alerts_from is not None and report.alerts_from > report.last:
         lines.append(
             f"No alert was told before {report.alerts_from}, so there is none to replay yet."
@@ -70,12 +79,13 @@ def reproduced(report: Report) -> list[str]:
     elif report.reproduced is not None:
         lines.append(_again(report.reproduced, "recorded alert"))
     if report.routed is not None and report.routed.all_before:
-        lines.append(_again(report.routed, "recorded request", "on its rung"))
+        lines.append(_again(report.routed, "recorded request", "on the same rung"))
     recorded = [p.reproduced for _, p in report.sections if p.reproduced is not None]
     if recorded:
         both = together(recorded)
         if both.all_before:
-            lines.append(_again(both, "recorded nudge, overrun, zone, redline and gate", plural=""))
+            kinds = "nudges, overruns, zones, redlines and gates"
+            lines.append(_again(both, "recorded event", f"({kinds})"))
     return lines
 
 
@@ -133,7 +143,7 @@ def sum_rows(report: Report, currency: str) -> list[tuple[str, str, str]]:
     rows = []
     for name in sorted({n for s in sides for n, _ in s.by_rung}):
         counts = [str(dict(s.by_rung).get(name, 0)) for s in sides]
-        rows.append((name if name.startswith("zone ") else f"decided on {name}", *counts))
+        rows.append((name if name.startswith("zone ") else f"put on {name}", *counts))
     for roles in sorted({r.roles for s in sides for r in s.by_role}):
         loads = [next((r for r in s.by_role if r.roles == roles), None) for s in sides]
         said = [f"{r.words}, {_hours(r.waits)} h waiting" if r else "0" for r in loads]
@@ -227,12 +237,12 @@ def _count(count: int, what: str) -> str:
     return f"{count} {head}s{space}{rest}"
 
 
-def _again(change: Change[Any], what: str, where: str = "", plural: str = "s") -> str:
+def _again(change: Change[Any], what: str, which: str = "") -> str:
     total = change.all_before
-    of = f"the {total} {what}{plural}" if total != 1 else f"the only {what}"
-    said = f"The policy of now gives {change.kept} of {of} again"
+    of = f"the {total} {what}s" if total != 1 else f"the only {what}"
+    said = f"The policy of now gives {change.kept} of {of}{f' {which}' if which else ''} again"
     more = f", and {len(change.new)} that {'was' if len(change.new) == 1 else 'were'} not recorded"
-    return f"{said}{f' {where}' if where else ''}{more if change.new else ''}."
+    return f"{said}{more if change.new else ''}."
 
 
 def _alert(alert: Alert) -> str:

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import Connection
 
 from guardrails.policy.model import Policy
+from storage import spend
 from storage.history import last_round
-from storage.series import bill_days
 
 DAY = timedelta(days=1)
 
@@ -36,6 +36,12 @@ class Rounds:
         return min(self.seen(day) - late * DAY, day - DAY)
 
 
+def rounds_of(connection: Connection, first: date, last: date) -> Rounds:
+    """The rounds from ``first`` to ``last`` with the bills as they are now."""
+    held = spend.covered(connection)
+    return Rounds(first, last, first if held is None else held.last)
+
+
 def window(
     connection: Connection, policy: Policy, days: int | None = None
 ) -> tuple[date, date] | None:
@@ -46,11 +52,11 @@ def window(
     cost was told, nudged and stopped then. A replay that ended on the bill's own last day would leave out what
     people heard last, and count it neither as given again nor as gone.
     """
-    covered = bill_days(connection)
+    held = spend.covered(connection)
     last = last_round(connection, {b.name: b.complete_after_days for b in policy.bills})
-    if covered is None or last is None:
+    if held is None or last is None:
         return None
-    first = covered[0] if days is None else max(covered[0], last - (days - 1) * DAY)
+    first = held.first if days is None else max(held.first, last - (days - 1) * DAY)
     return first, last
 
 

@@ -1,7 +1,8 @@
 """A changed policy beside the policy of now, on the stored history of some days."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -9,22 +10,25 @@ from guardrails.policy.model import Policy
 from guardrails.replay import (
     Change,
     Decided,
+    Event,
+    Recorded,
     Report,
     Section,
     compare_alerts,
     compare_events,
-    section,
+    given_again,
     typical_waits,
 )
 from handlers.replay import budgets, gates, redlines, zones
-from handlers.replay.alerts import Progress, alerts_of, replay_alerts
+from handlers.replay.alerts import alerts_of, replay_alerts
 from handlers.replay.approvals import recorded, routing
-from handlers.replay.rounds import Rounds
-from handlers.replay.side import side_under
-from storage import history
+from handlers.replay.rounds import rounds_of
+from handlers.replay.side import OneSide, side_under
+from storage import audit, history
 from storage.budgets import NoRate
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 from storage.series_window import MissingRateError, read_rates
 
 #: Sections whose change has no part in a replay: bills are not read anew.
@@ -49,8 +53,15 @@ def replay(
 
     Where the bot has recorded anomalies, the alerts begin no earlier than the first of them, on the day that
     ``Report.alerts_from`` names, which is after ``last`` when none was told before. Requests count to those of
-    the day after ``last``, which may have no round yet. Raises NoReplay.
+    the day after ``last``, which may have no round yet. Raises NoReplay, also when the two policies count in
+    different currencies.
     """
+    mine, theirs = now.policy.workspace.currency, new.policy.workspace.currency
+    if mine != theirs:
+        raise NoReplay(
+            f"The policy of now counts in {mine} and the changed one in {theirs}, so their amounts cannot be "
+            "compared."
+        )
     try:
         return _replay(database, now, new, first, last, progress, alerts=alerts)
     except (MissingRateError, NoRate) as error:
@@ -83,29 +94,41 @@ def _replay(
     )
 
 
+@dataclass(frozen=True)
+class _Days:
+    """What was recorded on some days, read once for both policies."""
+
+    books: budgets.Books
+    them: redlines.Sandboxes
+    rows: list[tuple[Any, Recorded]]
+
+    @classmethod
+    def read(cls, connection: Connection, now: Policy, first: date, last: date) -> "_Days":
+        books = budgets.read_books(connection, rounds_of(connection, first, last))
+        rows = recorded(books, now, first, last + timedelta(days=1))
+        return cls(books, redlines.read_sandboxes(books, now), rows)
+
+    def under(self, loaded: LoadedPolicy, now: Policy) -> OneSide:
+        waits = typical_waits([one for _, one in self.rows])
+        return side_under(self.books, self.them, loaded, self.rows, waits, now)
+
+
 def _by_rules(
     connection: Connection, now: LoadedPolicy, new: LoadedPolicy, first: date, last: date
 ) -> Report:
     """Everything but the alerts."""
-    rounds = Rounds(first, last, history.newest_day(connection) or first)
-    books = budgets.read_books(connection, rounds)
-    them = redlines.read_sandboxes(books, now.policy)
-    both = (now, new)
-    rows = recorded(books, now.policy, first, last + timedelta(days=1))
-    waits = typical_waits([one for _, one in rows])
-    sides = [side_under(books, them, p, rows, waits, now.policy) for p in both]
+    days = _Days.read(connection, now.policy, first, last)
+    sides = [days.under(loaded, now.policy) for loaded in (now, new)]
     a, b = sides
-    laddered = [
-        (one.recorded, put.rung)
-        for one, put in zip(a.base, a.recorded, strict=True)
-        if one.recorded.rung and not one.in_zone
-    ]
-    mine = [one for one, _ in laddered]
-    then = routing(mine, [one.rung for one in mine])
-    again = routing(mine, [rung for _, rung in laddered])
+    born = audit.born(connection)
+    begin = None if born is None else born.astimezone(now.policy.workspace.zone).date()
+    again: dict[str, Change[Event] | None] = {}
+    if begin is not None and begin <= first:
+        again = _given_again(days, a, now)
+    elif begin is not None and begin <= last:  # a bot that was not there yet has missed nothing
+        known = _Days.read(connection, now.policy, begin, last)
+        again = _given_again(known, known.under(now, now.policy), now)
     nudged = [budgets.nudge_events(s.ran) for s in sides]
-    bare = budgets.nudge_events(a.ran, bare=True)
-    told = compare_events(budgets.recorded_nudges(books, now.policy), bare)
     return Report(
         first=first,
         last=last,
@@ -118,15 +141,38 @@ def _by_rules(
         before=a.side,
         after=b.side,
         not_replayed=_left_out(now.policy, new.policy),
-        routed=compare_events(then, again) if mine else None,
-        nudges=Section(compare_events(*nudged), told if told.all_before or told.differs else None),
-        overruns=section(a.overruns, b.overruns, budgets.recorded_overruns(books, now.policy)),
-        zones=section(a.zones, b.zones, zones.recorded_zones(a.placed)),
-        redlines=section(a.lines, b.lines, redlines.recorded_redlines(them, now.policy)),
-        gates=section(a.gates, b.gates, gates.recorded_gates(them, now)),
+        recorded_from=begin,
+        routed=again.get("routed"),
+        nudges=Section(compare_events(*nudged), again.get("nudges")),
+        overruns=Section(compare_events(a.overruns, b.overruns), again.get("overruns")),
+        zones=Section(compare_events(a.zones, b.zones), again.get("zones")),
+        redlines=Section(compare_events(a.lines, b.lines), again.get("redlines")),
+        gates=Section(compare_events(a.gates, b.gates), again.get("gates")),
         sums_before=a.sums,
         sums_after=b.sums,
     )
+
+
+def _given_again(days: _Days, side: OneSide, now: LoadedPolicy) -> dict[str, Change[Event] | None]:
+    """What was recorded on these days against what the policy of now does on them, by the report's parts."""
+    books, them = days.books, days.them
+    laddered = [
+        (one.recorded, put.rung)
+        for one, put in zip(side.base, side.recorded, strict=True)
+        if one.recorded.rung and not one.in_zone
+    ]
+    mine = [one for one, _ in laddered]
+    then = routing(mine, [one.rung for one in mine])
+    return {
+        "routed": given_again(then, routing(mine, [rung for _, rung in laddered])),
+        "nudges": given_again(
+            budgets.recorded_nudges(books, now.policy), budgets.nudge_events(side.ran, bare=True)
+        ),
+        "overruns": given_again(budgets.recorded_overruns(books, now.policy), side.overruns),
+        "zones": given_again(zones.recorded_zones(side.placed), side.zones),
+        "redlines": given_again(redlines.recorded_redlines(them, now.policy), side.lines),
+        "gates": given_again(gates.recorded_gates(them, now), side.gates),
+    }
 
 
 def _left_out(now: Policy, new: Policy) -> tuple[str, ...]:

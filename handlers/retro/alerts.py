@@ -7,18 +7,22 @@ from typing import Any
 from guardrails.alerts import words
 from guardrails.alerts.routing import matches
 from guardrails.detection.found import Scope
+from guardrails.policy.alerts import Signal
 from guardrails.retro.places import rule_id
 from guardrails.retro.saving import of_resolved
 from guardrails.retro.tally import Case, Outcome
 from handlers.alerts.message import key_of
 from handlers.alerts.record import found_of
 from handlers.retro.frame import Frame, Gathered
-from storage import retro
+from storage import audit, retro
 
 #: People were told so many days after it began: the rule has missed its beginning.
 TOLD_LATE = timedelta(days=5)
 #: Unclaimed spend went on for so long before anybody was asked.
 ASKED_LATE = timedelta(days=30)
+#: Signals whose anomalies are money that is spent: dearer units, another mix and worse quality are no money of
+#: their own.
+SAVES: tuple[Signal, ...] = ("spend", "gpu-usage")
 _OUTCOMES: dict[str, Outcome] = {
     "resolved": "right",
     "false-alarm": "needless",
@@ -29,7 +33,7 @@ _OUTCOMES: dict[str, Outcome] = {
 def gather(frame: Frame, found: Gathered) -> None:
     """Adds what alerts did."""
     rows = retro.anomalies_told(frame.turn.connection, frame.since, frame.until)
-    born = retro.born(frame.turn.connection)
+    born = audit.born(frame.turn.connection)
     for row in rows:
         _anomaly(frame, found, row)
         # What began before the bot did could not be told earlier.
@@ -55,10 +59,11 @@ def _anomaly(frame: Frame, found: Gathered, row: Any) -> None:
     for i, route in enumerate(frame.policy.alerts.routes):
         if matches(route.when, finding):
             found.add(rule_id("route", i), row.id, case)
-    if outcome == "right" and row.direction == "up" and impact is not None:
+    saves = row.signal in SAVES and row.direction == "up"
+    if outcome == "right" and saves and impact is not None:
         saving = of_resolved(
             f"{rule} {row.id}",
-            row.scope,
+            _where(row.scope),
             impact,
             started_on=row.started_on,
             last_on=row.last_on,
@@ -66,6 +71,15 @@ def _anomaly(frame: Frame, found: Gathered, row: Any) -> None:
             most=frame.rules.saving_days,
         )
         found.save(saving)
+
+
+def _where(scope: str) -> dict[str, str]:
+    """What the charges of a series of spend have: each charge is in one, that of its experiment, else of its
+    feature, else of its team, else of its account. So a feature's are those without an experiment."""
+    known = Scope.parse(scope)
+    wider = ("experiment", "feature", "team")
+    above = wider[: wider.index(known.dimension)] if known.dimension in wider else wider
+    return {**dict.fromkeys(above, ""), known.dimension: known.value}
 
 
 def _scope(scope: str) -> str:

@@ -59,7 +59,7 @@ def _redline(frame: Frame, found: Gathered, row: Any) -> None:
     days = days_of(frame, {"experiment": row.sandbox_name}, stopped_on)
     saving = of_stop(
         f"{rule} {row.id}",
-        f"experiment:{row.sandbox_name}",
+        {"experiment": row.sandbox_name},
         [(day, money) for day, money in days if day >= row.starts_on],
         stopped_on=stopped_on,
         ends_on=row.ends_on,
@@ -135,5 +135,6 @@ def _gate(frame: Frame, found: Gathered, row: Any) -> None:
         waited=hours if promote else None,
         answered=hours if row.decided_at is not None else None,
         size=abs(Decimal(int(row.amount_micros)) / MICROS),
+        request=row.id,
     )
     found.add(rule_id("gate", row.gate), row.id, case)

@@ -11,7 +11,6 @@ from guardrails.retro.places import rules_of as places_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.tally import Friction, Tally, friction_of
 from guardrails.retro.verdict import Judged, judge_all
-from handlers.replay.alerts import Progress
 from handlers.replay.rounds import window
 from handlers.replay.run import NoReplay, replay
 from handlers.retro import alerts, boxes, ladder
@@ -22,16 +21,19 @@ from handlers.turn import Turn
 from storage import retro
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Quarterly:
-    """All that a retrospective says. ``known``: whether anything is known of the quarter."""
+    """All that a retrospective says. ``earlier``: what rules did that have left the policy since, without a
+    verdict. ``known``: whether anything is known of the quarter."""
 
     frame: Frame
     verdicts: tuple[tuple[Tally, Judged], ...]
+    earlier: tuple[Tally, ...]
     friction: Friction
     saved: Decimal
     refused: Decimal
@@ -45,6 +47,11 @@ class Quarterly:
         """The rules that did anything, or missed something."""
         return tuple((t, j) for t, j in self.verdicts if t.fired or t.missed)
 
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The same without verdicts, and what stood under rules of an earlier policy."""
+        return (*(t for t, _ in self.fired), *self.earlier)
+
 
 def gather(turn: Turn, quarter: Quarter) -> Quarterly:
     """Everything but the proposals, which a replay may have to be asked for."""
@@ -55,13 +62,14 @@ def gather(turn: Turn, quarter: Quarter) -> Quarterly:
     runbooks = turn.loaded.runbooks
     escalating = tuple(s for s in SIGNALS if s in runbooks and runbooks[s].escalation)
     places = places_of(turn.policy, escalating)
-    tallies = found.tallies(places)
+    tallies, earlier = found.tallies(places), found.earlier(places)
     before = retro.posted_before(turn.connection, str(quarter))
     return Quarterly(
         frame=frame,
         verdicts=judge_all(tallies, frame.rules),
-        friction=friction_of(tallies),
-        saved=sum((t.saved for t in tallies), Decimal(0)),
+        earlier=earlier,
+        friction=friction_of((*tallies, *earlier)),
+        saved=sum((t.saved for t in (*tallies, *earlier)), Decimal(0)),
         refused=found.refused,
         resumed=tuple(found.resumed),
         became=became(turn.policy, places, before.said.get("proposals", ())) if before else (),

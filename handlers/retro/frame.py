@@ -1,7 +1,7 @@
 """The frame of one quarter: the policy, from when to when; and what is gathered in it, rule by rule."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,6 +9,7 @@ from decimal import Decimal
 from guardrails.business_time import Calendar, hours_between
 from guardrails.policy.model import Policy
 from guardrails.policy.retrospective import Retrospective
+from guardrails.retro.places import kind_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.saving import Saving, once
 from guardrails.retro.tally import Case, Rule, Tally
@@ -90,17 +91,24 @@ class Gathered:
     def tallies(self, rules: Iterable[Rule]) -> tuple[Tally, ...]:
         """What each rule did; money that two cases claim is counted at one."""
         saved = once(self.savings)
-        return tuple(
-            Tally(
-                rule,
-                tuple(
-                    replace(case, saved=saved.get(f"{rule.id} {name}", Decimal(0)))
-                    for name, case in self.cases.get(rule.id, ())
-                ),
-                tuple(self.missed.get(rule.id, ())),
-            )
-            for rule in rules
+        return tuple(self._tally(rule, saved) for rule in rules)
+
+    def earlier(self, rules: Iterable[Rule]) -> tuple[Tally, ...]:
+        """What rules did that are none of these: they have left the policy since."""
+        known, saved = {rule.id for rule in rules}, once(self.savings)
+        left = (
+            Rule(kind_of(name), (), f"{name} of an earlier policy", name)
+            for name in sorted({*self.cases, *self.missed} - known)
         )
+        found = (self._tally(rule, saved) for rule in left)
+        return tuple(t for t in found if t.fired or t.missed)
+
+    def _tally(self, rule: Rule, saved: Mapping[str, Decimal]) -> Tally:
+        cases = (
+            replace(case, saved=saved.get(f"{rule.id} {name}", Decimal(0)))
+            for name, case in self.cases.get(rule.id, ())
+        )
+        return Tally(rule, tuple(cases), tuple(self.missed.get(rule.id, ())))
 
 
 def said_hours(hours: Decimal) -> str:

@@ -88,6 +88,7 @@ def _on_rungs(frame: Frame, found: Gathered, row: Any, steps: Sequence[Any]) -> 
             answered=hours if last and row.decided_at is not None else None,
             size=frame.money(row.amount_micros, row.currency),
             share=_share(frame, row),
+            request=row.id,
         )
         found.add(rule_id("rung", rung), f"{row.id} {n}", case)
     _silence(frame, found, row, [s for s in steps if s.action == "overrun.escalated"])
@@ -132,10 +133,9 @@ def _halted(frame: Frame, found: Gathered, row: Any) -> None:
     if not parts or row.decided_at is None or frame.known is None:
         return
     stopped_on, most = frame.day(row.decided_at), frame.rules.saving_days
-    scope = " · ".join(f"{d}:{v}" for d, v in sorted(parts.items()))
     saving = of_stop(
         f"{rule_id('rung', row.rung_name)} {row.id} {_last_place(found, row)}",
-        scope,
+        {str(name): value for name, value in parts.items()},
         days_of(frame, parts, stopped_on),
         stopped_on=stopped_on,
         ends_on=row.until,

@@ -16,6 +16,7 @@ from handlers.conversation import (
     Code,
     Heading,
     Items,
+    Listing,
     Message,
     Paragraph,
     Small,
@@ -74,7 +75,7 @@ def retro_of(loaded: LoadedPolicy, made: Quarterly) -> Retro:
     quarter = str(made.frame.quarter)
     so_far = " so far" if made.frame.turn.today <= made.frame.quarter.period.last else ""
     title = f"Retrospective {quarter}{so_far}: the rules, by what they did"
-    if not made.fired:
+    if not made.tallies:
         said = "No rule fired, and nobody waited for one."
         if not made.known:
             said = f"Nothing is known of {quarter}: the bot did not run then."
@@ -100,7 +101,7 @@ def retro_of(loaded: LoadedPolicy, made: Quarterly) -> Retro:
         for p in made.proposals
     ]
     if in_patch:
-        parts.append(("patch", _patch_message(quarter, len(in_patch))))
+        parts.append(("patch", _patch_message(quarter, len(in_patch), patch)))
     for name, heading, sentences in (
         ("missed", "What the rules missed", _missed(made)),
         ("resumed", "Stopped, and later let run again", list(made.resumed)),
@@ -133,16 +134,8 @@ def proposal_message(
         blocks.append(Paragraph(text=text(Strong(text=place), f": {_becomes(change)}.")))
     for sentence in proposal.replayed:
         blocks.append(Paragraph(text=text(sentence)))
-    lines = [
-        line
-        for line in proposal.diff.split("\n")
-        if line[:1] in "+-" and line[:3] not in ("+++", "---") and line
-    ]
-    items = [text(Code(text=f"{line[0]} {line[1:].strip()}")) for line in lines[:MOST]]
-    if len(lines) > MOST:
-        items.append(text(f"and {len(lines) - MOST} more lines"))
-    where = f"{loaded.name}, line {proposal.line}"
-    blocks.append(Items(title=where, items=tuple(items)))
+    where = f"{loaded.name}, line {proposal.line}:"
+    blocks += [Paragraph(text=text(where)), _listing(proposal.diff)]
     if proposal not in in_patch:
         blocks.append(
             Small(text=text("It does not go together with the other changes: make it alone."))
@@ -182,7 +175,12 @@ def _did(loaded: LoadedPolicy, tally: Tally) -> str:
     return sentence
 
 
-def _patch_message(quarter: str, count: int) -> Message:
+def _listing(patch: str) -> Listing:
+    """The patch as it stands: with a line feed behind each line, git takes it."""
+    return Listing(lines=tuple(patch.removesuffix("\n").split("\n")))
+
+
+def _patch_message(quarter: str, count: int, patch: str) -> Message:
     title = "All changes as one patch"
     said = text(
         f"{counted(count, 'change')}, to review before anything is changed: ",
@@ -193,11 +191,12 @@ def _patch_message(quarter: str, count: int) -> Message:
         Code(text="sandrail check"),
         " reads the result.",
     )
-    return Message(summary=title, blocks=(Heading(text=title), Paragraph(text=said)))
+    blocks = (Heading(text=title), Paragraph(text=said), _listing(patch))
+    return Message(summary=title, blocks=blocks)
 
 
 def _missed(made: Quarterly) -> list[str]:
-    return [f"{t.rule.name}: {one}" for t, _ in made.fired for one in t.missed]
+    return [f"{t.rule.name}: {one}" for t in made.tallies for one in t.missed]
 
 
 def _kept(made: Quarterly) -> list[str]:

@@ -12,6 +12,7 @@ from handlers.retro.build import Quarterly
 from handlers.retro.frame import MOST, said_hours
 
 ROWS = 30  # of the table; the rest is counted
+EARLIER = "Rules of an earlier policy"
 
 
 def lines_of(made: Quarterly) -> tuple[Text, ...]:
@@ -57,7 +58,7 @@ def _saved(made: Quarterly) -> Text:
 
 def _counts(made: Quarterly) -> Text:
     # What routes and budgets heard of is counted at signals and rungs; what a zone nearly took, at its rung.
-    own = [t for t, _ in made.fired if t.rule.kind not in ("route", "budget")]
+    own = [t for t in made.tallies if t.rule.kind not in ("route", "budget")]
     every_one = [
         c for t in own for c in t.cases if not (t.rule.kind == "zone" and c.outcome == "needless")
     ]
@@ -89,7 +90,7 @@ def every(names: Sequence[str]) -> str:
 
 
 def _missed_line(made: Quarterly) -> Text:
-    missed = sum(len(t.missed) for t, _ in made.fired)
+    missed = sum(len(t.missed) for t in made.tallies)
     said = f" {counted(missed, 'case')}" if missed else " nothing that is known"
     again = ""
     if made.resumed:
@@ -103,18 +104,9 @@ def _missed_line(made: Quarterly) -> Text:
 def table(made: Quarterly) -> list[Block]:
     """The rules of which something is known; those that nobody judged, or that never fired, are named below."""
     fired = [t for t, _ in made.fired if t.judged or t.waits or t.missed]
-    rows = tuple(
-        (
-            t.rule.name,
-            str(t.fired),
-            str(t.count("right")),
-            str(t.count("needless")),
-            str(t.count("overruled")),
-            _waited(t),
-            _money(made, t.saved) if t.saved else "–",
-        )
-        for t in fired[:ROWS]
-    )
+    rows = tuple(_row(made, t.rule.name, [t]) for t in fired[:ROWS])
+    if made.earlier:
+        rows += (_row(made, EARLIER, made.earlier),)
     header = ("Rule", "Fired", "Right", "Needless", "Overruled", "Waited", "Saved")
     blocks: list[Block] = [Table(header=header, rows=rows, align="lrrrrrr")] if rows else []
     ignored = [f"{t.rule.name} ({t.fired})" for t, _ in made.fired if t not in fired]
@@ -127,8 +119,17 @@ def table(made: Quarterly) -> list[Block]:
     return blocks
 
 
-def _waited(tally: Tally) -> str:
-    return f"{tally.waited:,.1f} h" if tally.waits else "–"
+def _row(made: Quarterly, name: str, tallies: Sequence[Tally]) -> tuple[str, ...]:
+    outcomes = Counter(case.outcome for t in tallies for case in t.cases)
+    saved = sum((t.saved for t in tallies), Decimal(0))
+    waits = [hours for t in tallies for hours in t.waits]
+    return (
+        name,
+        str(sum(t.fired for t in tallies)),
+        *(str(outcomes[outcome]) for outcome in ("right", "needless", "overruled")),
+        f"{sum(waits, Decimal(0)):,.1f} h" if waits else "–",
+        _money(made, saved) if saved else "–",
+    )
 
 
 def became_of(made: Quarterly) -> list[Block]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from guardrails.policy.model import Policy
 from guardrails.retro.quarter import Quarter, due_quarter
 from handlers.overruns.placing import calendar
-from handlers.replay.alerts import Progress
 from handlers.retro.build import gather, has_history, replayer_of, with_proposals
 from handlers.retro.frame import rules_of
 from handlers.retro.message import Retro, key_of, retro_of
@@ -14,6 +13,7 @@ from handlers.turn import Places, Turn
 from storage import retro
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
 #: The name of the job; its slots are at ``retro_times``.
 RETRO = "retrospective"

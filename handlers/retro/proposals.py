@@ -12,7 +12,7 @@ from guardrails.retro.patch import NoPatch, diff, patched
 from guardrails.retro.tally import Rule, Tally
 from guardrails.retro.verdict import Judged
 from handlers.replay.message import sentences
-from storage.policy_file import LoadedPolicy, PolicyRefusedError, parse_policy, policy_hash
+from storage.policy_file import LoadedPolicy, PolicyRefusedError, parse_policy
 
 #: A changed policy beside the policy of now over the quarter; ``True``: with its alerts. Else why there is none.
 Replayer = Callable[[LoadedPolicy, bool], Report | str]
@@ -111,7 +111,7 @@ def changed(loaded: LoadedPolicy, edit: Edit) -> LoadedPolicy:
         raise NoPatch(f"With {names} changed the policy would not be valid: {why}.") from None
     if not only_differs(loaded.policy, policy, edit):
         raise NoPatch(f"{names} cannot be changed alone: change it by hand.")
-    return replace(loaded, policy=policy, hash=policy_hash(policy, loaded.runbooks), text=text)
+    return loaded.changed_to(policy, text)
 
 
 def only_differs(old: Policy, new: Policy, edit: Edit) -> bool:

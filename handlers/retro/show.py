@@ -20,13 +20,15 @@ _NO_REPLAY = "The replay's numbers come with the posted retrospective; sandrail 
     looks=True,
 )
 def show_retro(turn: Turn, it: Interaction) -> Private:
-    """As it was posted, else as it would be, without a replay; of the last quarter that is over unless another is
+    """As it was posted, else as it would be, without a replay; of the :func:`usual_quarter` unless another is
     named."""
-    typed = it.inputs.get("text", "").strip()
+    typed, why = it.inputs.get("text", "").strip(), ""
     try:
-        quarter = Quarter.parse(typed) if typed else last_complete(turn.today)
+        quarter = Quarter.parse(typed) if typed else None
     except ValueError as error:
         raise Unreadable(str(error)) from None
+    if quarter is None:
+        quarter, why = usual_quarter(turn)
     row = retro.posted(turn.connection, str(quarter))
     if row is not None:
         return Private(message=_whole(Retro.from_json(str(quarter), row.said)))
@@ -34,8 +36,18 @@ def show_retro(turn: Turn, it: Interaction) -> Private:
     if sentence:
         raise NotFound(sentence)
     made = with_proposals(turn.loaded, gather(turn, quarter), None)
-    note = [Small(text=text(_NO_REPLAY))] if made.proposals else []
-    return Private(message=_whole(retro_of(turn.loaded, made), *note))
+    notes = [why, _NO_REPLAY if made.proposals else ""]
+    more = (Small(text=text(note)) for note in notes if note)
+    return Private(message=_whole(retro_of(turn.loaded, made), *more))
+
+
+def usual_quarter(turn: Turn) -> tuple[Quarter, str]:
+    """The quarter that is shown when none is named: the last one that is over; when nothing is known of it, the
+    one that runs, with a sentence that says so."""
+    last, running = last_complete(turn.today), Quarter.of(turn.today)
+    if has_history(turn, last) or not has_history(turn, running):
+        return last, ""
+    return running, f"Nothing is known of {last}, so this is {running}, which is not over yet."
 
 
 def unknown(turn: Turn, quarter: Quarter, how: str) -> str:

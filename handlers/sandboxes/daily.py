@@ -10,6 +10,8 @@ from guardrails.sandboxes.life import LIVING
 from handlers.alerts.message import key_of as anomaly_key
 from handlers.alerts.message import mention_of
 from handlers.alerts.record import found_of
+from handlers.budgets.jumps import young
+from handlers.budgets.message import over
 from handlers.conversation import Button, Controls, Mention, Message, Paragraph, Span, text
 from handlers.deadlines import due
 from handlers.runbooks import people_of, post_runbook
@@ -46,20 +48,24 @@ def look_at(turn: Turn, sandbox_id: str) -> int:
 
 
 def daily_line(turn: Turn, row: SandboxRow, s: Standing) -> str:
-    """Spend against cap, what it takes to finish, days left."""
+    """Spend against cap, what it takes to finish and what of that is not in the forecast, days left."""
     through = s.burn.through or row.starts_on
     left = (row.ends_on - turn.today).days + 1
-    over = s.burn.forecast - s.limit
+    beyond = s.burn.forecast - s.limit
     course = (
-        f"{money.about(turn, over)} more than its cap"
-        if over > 0
-        else f"{money.about(turn, -over)} less than its cap"
+        f"{money.about(turn, beyond)} more than its cap"
+        if beyond > 0
+        else f"{money.about(turn, -beyond)} less than its cap"
     )
+    already = over(s, turn.policy.workspace.currency)
+    soon = young(turn, s.budget.scope.parts, s.burn)
+    more = f" It is {already}." if already else ""
+    more += f" Not in the forecast: {soon}." if soon else ""
     return (
         f"{money.money(turn, s.burn.spent)} of {money.money(turn, s.limit)} "
-        f"({words.percent(float(s.spent_share))}) spent to {words.day(through)}, "
+        f"({words.percent(float(s.spent_share))}) spent to {words.day(through)}, usually "
         f"{money.about(turn, s.burn.rate)} a day. To finish as it runs takes "
-        f"{money.about(turn, s.burn.forecast)}, {course}. {words.days(left).capitalize()} left."
+        f"{money.about(turn, s.burn.forecast)}, {course}.{more} {words.days(left).capitalize()} left."
     )
 
 

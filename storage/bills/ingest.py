@@ -11,7 +11,7 @@ from storage import sandboxes
 from storage.bills.engine import local_engine
 from storage.bills.errors import BillError
 from storage.bills.files import open_files
-from storage.bills.reading import Progress, Reading
+from storage.bills.reading import Reading
 from storage.bills.report import (
     BillReport,
     IngestReport,
@@ -29,6 +29,7 @@ from storage.database import Database
 from storage.metric_sources import remove_sources_without, store_metrics
 from storage.mlflow import store_mlflow
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 from storage.shadow import claim_rules
 
 log = logging.getLogger(__name__)

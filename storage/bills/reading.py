@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 – SQL is made of our own names; what comes from outside is quoted or bound.
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -34,9 +34,8 @@ from storage.bills.store import (
 from storage.bills.warehouse import open_table
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
+from storage.progress import Progress
 
-#: Told what is being done, such as “Reading the bill aws”, and how much of that is done, 0 to 1.
-Progress = Callable[[str, float], None]
 #: A prepayment may be dated at the end of its month; what is dated later is worth a note.
 _AHEAD = timedelta(days=31)
 

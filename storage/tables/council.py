@@ -58,6 +58,7 @@ class CouncilVote(SQLModel, table=True):
     name: str
     roles: list[Any] = Field(sa_column=Column(JSON, nullable=False))
     said: str = Field(description="continue, scale, kill, defer, object")
+    why: str = ""
     at: datetime = Field(sa_type=UtcDateTime)
 
 

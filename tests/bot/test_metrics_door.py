@@ -215,6 +215,7 @@ async def test_without_a_configured_token_it_says_so(
 async def test_only_post_is_answered(small: Endpoint) -> None:
     async with small.http.get(small.url, headers=HEADERS) as got:
         assert (got.status, got.headers["Allow"]) == (405, "POST")
+        assert "POST" in (await got.json())["error"]
 
 
 async def test_content_types_and_keys_that_are_refused(small: Endpoint) -> None:

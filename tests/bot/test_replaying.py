@@ -12,7 +12,7 @@ import pytest
 import bot.replaying
 from bot.delivery import Delivery
 from bot.kernel import Kernel
-from bot.replaying import Job, Progress, Replaying, Stopped, replayed
+from bot.replaying import Job, Replaying, Stopped, replayed
 from guardrails.replay import Report
 from handlers.policy_rules import outcome
 from handlers.replay.run import replay
@@ -20,6 +20,7 @@ from storage import policy_replays
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
 from storage.policy_replays import LEASE, ClaimedReplay
+from storage.progress import Progress
 from tests.bot.wall import Wall
 from tests.conftest import Clock
 from tests.handlers.alerting import Bot
@@ -228,11 +229,13 @@ async def test_a_policy_that_a_newer_bot_no_longer_knows(house: House) -> None:
     assert house.row.policy_text == ""
 
 
-async def test_money_without_a_rate_is_a_sentence(house: House, loaded: LoadedPolicy) -> None:
+async def test_another_currency_is_a_sentence(house: House, loaded: LoadedPolicy) -> None:
     euros = loaded.policy.workspace.model_copy(update={"currency": "EUR"})
     policy = loaded.policy.model_copy(update={"workspace": euros})
     kernel = house.kernel(replace(loaded, policy=policy))
     await Replaying(kernel, replayed).look()
     (said,) = await house.said()
-    assert "cannot be replayed" in said
-    assert "rate" in said
+    assert said == (
+        "Your policy cannot be replayed: The policy of now counts in EUR and the changed one in USD, so their "
+        "amounts cannot be compared."
+    )

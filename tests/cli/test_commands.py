@@ -60,7 +60,7 @@ def test_from_a_policy_to_a_verified_audit(folder: Path) -> None:
     assert any("audit chain holds" in f["what"] for f in found)
 
 
-def test_what_is_hardly_meant_is_a_warning(folder: Path) -> None:
+def test_what_is_probably_a_mistake_is_a_warning(folder: Path) -> None:
     with (folder / "app.yaml").open("a") as policy:
         policy.write("sandboxes: {zones: [{name: small, cap: 500}]}\n")
     done = sandrail(folder, "check")

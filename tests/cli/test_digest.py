@@ -65,8 +65,8 @@ def test_a_week_in_every_format(folder: Path) -> None:
     assert run(folder, MAIN, "ingest").returncode == 0
     text = run(folder, RUN, "--week", "2026-W48")
     assert text.returncode == 0, text.stderr
-    assert "· $151 was spent from Mon 16 Nov to Sat 21 Nov, 6 days that are whole" in text.stdout
-    assert "+149 % (+$90.00)" in text.stdout
+    assert "· $151 was spent from Mon 16 Nov to Sat 21 Nov, 6 complete days" in text.stdout
+    assert "+149 % (+$90)" in text.stdout
     assert run(folder, RUN, "--week", "2026-W48").stdout == text.stdout
     page = run(folder, RUN, "--week", "2026-w48", "--format", "html").stdout
     parser = Tags()

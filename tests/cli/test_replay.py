@@ -56,6 +56,35 @@ def test_mistakes_and_wrong_usage(folder: Path) -> None:
     assert run("replay", "app.yaml", "--since", "soon").exit_code == 2
 
 
+def test_a_changed_policy_may_stand_anywhere(folder: Path) -> None:
+    """It was refused because no folder of runbooks was beside it."""
+    signals = "spend, gpu-usage, cost-per-unit, quality, resource-mix"
+    steps = f"---\nevents: [{signals}]\n---\n# Something changed\n\n1. Look at it.\n"
+    (folder / "runbooks").mkdir()
+    (folder / "runbooks" / "spend.md").write_text(steps)
+    (folder / "app.yaml").write_text(POLICY + "runbooks: runbooks\n")
+    elsewhere = folder / "drafts" / "new.yaml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(POLICY + "runbooks: runbooks\n")
+    assert run("ingest").exit_code == 0
+    done = run("replay", "drafts/new.yaml")
+    assert done.exit_code == 0, done.output
+    assert "Nothing would have been different." in done.stdout
+
+
+def test_policies_in_two_currencies_are_not_compared(folder: Path) -> None:
+    """The dollars of one policy and the yen of the other stood in one table, all of them written as dollars."""
+    assert run("ingest").exit_code == 0
+    text = POLICY.replace("name: Example AI", "name: Example AI, currency: JPY, rates: {USD: 150}")
+    (folder / "yen.yaml").write_text(text)
+    refused = run("replay", "yen.yaml")
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert refused.stderr == (
+        "The policy of now counts in USD and the changed one in JPY, so their amounts cannot be compared.\n"
+    )
+
+
 def test_a_changed_policy_is_said_in_words_and_as_data(folder: Path) -> None:
     assert run("ingest").exit_code == 0
     more = "budgets: [{name: all, scope: {team: search}, limit: 1}]\n"

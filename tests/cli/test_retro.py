@@ -102,3 +102,15 @@ def test_the_quarter_that_has_a_history_is_offered(folder: Path, past: None) -> 
     assert "is 2024-Q1: sandrail retro --quarter 2024-Q1" in done.output.replace("\n", " ")
     quiet = run(*QUARTER, "--format", "patch")
     assert quiet.stdout
+
+
+def test_a_new_bot_shows_the_quarter_that_runs_and_says_so(folder: Path) -> None:
+    database = Database(f"sqlite:///{folder / 'bot.db'}")
+    upgrade(database)
+    now = datetime.now(UTC)
+    Past(database, loaded_from(text_of()), Clock(now)).note(now, "budget.moved", "budget:ranker")
+    database.close()
+    done = run()
+    assert done.exit_code == 0, done.output
+    assert " so far: the rules" in done.stdout
+    assert "which is not over yet." in done.stderr

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
+from handlers.conversation import Listing, Message
 from tests.console import said
 from tests.console.desk import Desk
 from tests.console.windows import Window, alert, control
@@ -93,6 +94,17 @@ async def test_older_messages_come_when_they_are_wanted(window: Window, busy_des
     await page.locator("#scroller").evaluate("node => node.scrollTo(0, 0)")
     await expect(articles).to_have_count(45)
     await expect(page.get_by_text("News 15.")).to_be_in_viewport()  # the reader's place is kept
+
+
+async def test_lines_of_a_file_are_shown_as_they_stand(window: Window, busy_desk: Desk) -> None:
+    page = await window()
+    lines = ("@@ -1,2 +1,2 @@", "   a: <b>", "+  c: 2   # d")
+    listing = Message(summary="A patch", blocks=(Listing(lines=lines),))
+    await busy_desk.post("finops", "patch", listing)
+    shown = page.get_by_role("group", name="Lines of a file")
+    await expect(shown).to_be_visible()
+    assert await shown.evaluate("node => node.textContent") == "\n".join(lines)
+    assert await shown.evaluate("node => getComputedStyle(node.firstChild).whiteSpace") == "pre"
 
 
 async def test_unread_channels_say_so(window: Window, busy_desk: Desk) -> None:

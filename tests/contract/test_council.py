@@ -67,7 +67,12 @@ async def test_a_message_is_brought_decided_and_followed_up(alert: Seat, clock: 
     await alert.press_in_thread("executive", CHANNEL, "Continue")
     said = (await alert.thread(CHANNEL))[-1]
     assert "Object" in said  # it stands until somebody does
-    assert " by Executive" in said
+    assert "decided by Executive" in said
+    await alert.press_in_thread("lead", CHANNEL, "Object…")
+    assert await alert.fields() == ["why"]
+    assert await alert.submit("lead", why="Nobody knows its price.") == {}
+    assert "Nobody knows its price." in (await alert.thread(CHANNEL))[-1]
+    await alert.press_in_thread("lead", CHANNEL, "Continue")
     clock.now = datetime(2026, 11, 25, 14, tzinfo=UTC)
     kernel = alert.kernel
     run_due(kernel.database, kernel.loaded, kernel.places, clock)

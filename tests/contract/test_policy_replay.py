@@ -7,7 +7,7 @@ from bot.replaying import Replaying
 from storage.policy_replays import open_of
 from storage.tables.rules import PolicyReplay
 from tests.conftest import POLICY, Clock
-from tests.contract.seats import Seat
+from tests.contract.seats import ConsoleSeat, Seat
 from tests.handlers.overrunning import Desk
 
 ROUTED = POLICY.replace("impact_at_least: 10000", "impact_at_least: 20000")
@@ -41,7 +41,10 @@ async def run(seat: Seat) -> None:
 
 async def test_a_changed_policy_is_replayed_and_told(seat: Seat, bill: None) -> None:
     assert await hand_in(seat, LONG) == {}
-    assert "Replaying 30 days" in await seat.told()
+    told = await seat.told()
+    assert "Replaying 30 days" in told
+    where = "#finops" if isinstance(seat, ConsoleSeat) else "your own chat with the bot"
+    assert f"The result comes in {where}." in told
     (row,) = rows(seat)
     assert (row.policy_text, row.days, row.asked_by) == (LONG, 30, "finops@example.com")
     await run(seat)

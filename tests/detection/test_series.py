@@ -13,7 +13,7 @@ from guardrails.detection.found import Found, Scope
 from guardrails.detection.series import SeriesMatrix
 from handlers.find_anomalies import find_anomalies
 from storage.database import Database
-from storage.series import MissingRateError, bill_days, read_parts, read_series
+from storage.series import MissingRateError, read_parts, read_series
 from tests.detection.company import FIRST, charge, fill, metric, policy
 from tests.detection.test_bands import weekly
 
@@ -66,7 +66,6 @@ def test_the_series_of_spend_add_up_to_the_bill(connection: Connection) -> None:
     assert spend.allocations[0] == {}
     assert spend.days[0] == FIRST
     assert spend.days[-1] == LAST
-    assert bill_days(connection) == (FIRST, LAST)
 
 
 def test_a_currency_without_a_rate_is_refused(connection: Connection) -> None:
@@ -76,7 +75,6 @@ def test_a_currency_without_a_rate_is_refused(connection: Connection) -> None:
 
 
 def test_nothing_read_is_nothing_found(connection: Connection) -> None:
-    assert bill_days(connection) is None
     assert read_series(connection, policy(), LAST) == []
     assert find_anomalies(connection, policy(), LAST) == []
 

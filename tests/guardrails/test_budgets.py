@@ -46,6 +46,7 @@ def stands(spent: int, forecast: int, limit: int = 1000, name: str = "b") -> Sta
     )
     course = Burn(
         spent=Decimal(spent),
+        billed=Decimal(spent),
         through=through,
         rate=Decimal(1),
         forecast=Decimal(forecast),

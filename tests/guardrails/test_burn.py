@@ -1,5 +1,6 @@
 """Burn of a budget: what is exact, what holds for every history, and what is learned from one."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -200,3 +201,52 @@ def test_bills_that_are_late_leave_days_to_come() -> None:
     assert found.through == date(2026, 9, 9)
     assert found.by_day[0][0] == date(2026, 9, 10)
     assert found.forecast == 300
+
+
+# --- days that are not complete ---------------------------------------------------------------------
+
+
+def test_no_day_costs_less_than_is_billed_of_it() -> None:
+    """Ten a day to the 9th of September; 200 are billed of the 10th, 4 of the 11th."""
+    history = replace(daily([10.0] * 40), growing=(Decimal(200), Decimal(4)))
+    found = of_month(history, Decimal(500))
+    assert (found.spent, found.billed) == (90, 294)
+    assert found.by_day[0][1] == 290
+    assert found.by_day[1][1] == 300  # the 11th is not over: ten are expected of it
+    assert found.forecast == 290 + 20 * 10
+    assert 294 <= found.lower <= found.forecast <= found.upper
+    assert found.runway_days is None
+
+
+def test_a_limit_that_is_reached_by_what_is_billed_is_used_up() -> None:
+    history = replace(daily([10.0] * 40), growing=(Decimal(200), Decimal(4)))
+    found = of_month(history, Decimal(290))
+    assert (found.runway_days, found.exhausted_on) == (0, date(2026, 9, 10))
+
+
+def test_what_is_billed_of_another_period_is_not_of_this_one() -> None:
+    history = replace(daily([10.0] * 40), growing=(Decimal(200),))
+    found = burn(history, date(2026, 10, 1), date(2026, 10, 31), None, date(2026, 9, 10))
+    assert (found.billed, found.forecast) == (0, 310)
+
+
+@given(
+    st.lists(st.decimals(0, 1000, places=2), min_size=1, max_size=60),
+    st.lists(st.decimals(0, 5000, places=2), max_size=12),
+)
+def test_no_forecast_is_below_what_is_billed(days: list[Decimal], growing: list[Decimal]) -> None:
+    history = Spent(FIRST, tuple(days))
+    last = history.last + timedelta(days=12)
+    plain, found = (
+        burn(h, FIRST, last, None, history.last + timedelta(days=1))
+        for h in (history, replace(history, growing=tuple(growing)))
+    )
+    assert found.billed == sum((*days, *growing), Decimal(0))
+    for day, mean, lower, upper in found.by_day:
+        so_far = sum(growing[: (day - history.last).days], sum(days, Decimal(0)))
+        assert so_far <= lower <= mean <= upper
+    assert plain.forecast <= found.forecast
+    assert history.complete_to(history.last) == history
+    assert Spent(FIRST, (*days, *growing)).complete_to(history.last) == replace(
+        history, growing=tuple(growing)
+    )

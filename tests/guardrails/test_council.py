@@ -1,7 +1,6 @@
-"""The council's rules: weeks, holidays, daylight saving, movers that add up, votes."""
+"""The council's rules: weeks, holidays, daylight saving, votes."""
 
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +16,6 @@ from guardrails.council import (
     due_week,
     meets,
     moment,
-    movers,
     next_week,
     outcome,
     since,
@@ -109,22 +107,6 @@ def test_what_cannot_be_meant() -> None:
         Council(channel="x", moved={"2026-W60": "none"})
     with pytest.raises(ValidationError, match="in voices"):
         Council(channel="x", voices=("lead",))
-
-
-AMOUNTS = st.decimals(Decimal(-10_000), Decimal(10_000), places=6)
-SPEND = st.dictionaries(st.sampled_from("abcdefgh"), AMOUNTS)
-
-
-@given(SPEND, SPEND, st.integers(0, 9))
-def test_movers_and_the_rest_are_the_whole_to_the_millionth(
-    before: dict[str, Decimal], now: dict[str, Decimal], most: int
-) -> None:
-    shown, rest = movers(before, now, most)
-    every = [*shown, rest]
-    assert len(shown) <= most
-    assert sum(m.now for m in every) == sum(now.values(), Decimal(0))
-    assert sum(m.before for m in every) == sum(before.values(), Decimal(0))
-    assert [abs(m.change) for m in shown] == sorted((abs(m.change) for m in shown), reverse=True)
 
 
 VOTES = st.lists(

@@ -250,9 +250,11 @@ def test_only_whole_days_of_the_stage_count() -> None:
     yesterday = TODAY - timedelta(days=1)
     assert at(yesterday, date(2026, 11, 15)) == WEEK
     young = at(yesterday, date(2026, 11, 16))
-    assert young == Reading(None, "6 of 7 whole days in this stage are known; the last is 23 Nov")
+    assert young == Reading(
+        None, "6 of 7 complete days in this stage are known; the last is 23 Nov"
+    )
     assert at(yesterday, TODAY) == Reading(
-        None, "0 of 7 whole days in this stage are known; the last is 30 Nov"
+        None, "0 of 7 complete days in this stage are known; the last is 30 Nov"
     )
     assert at(None, date(2026, 10, 1)) == Reading(None, "no bill has been read yet")
     assert at(yesterday, None) == Reading(None, "it is not active yet")
@@ -265,7 +267,7 @@ def test_a_late_bill_says_nothing() -> None:
         assert isinstance(window(7, last, since, TODAY, delay), Period)
         late = window(7, last - timedelta(days=1), since, TODAY, delay)
         assert isinstance(late, Reading)
-        assert late.why.startswith("the bill is late: it is whole only through")
+        assert late.why.startswith("the bill is late: it is complete only through")
 
 
 # --- proposals --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ MONEY = st.decimals(0, 10**7, places=2)
 def standing(limit: int, spent: str, forecast: str) -> Standing:
     budget = Budget(name="ranker", scope=Scope(experiment="ranker"), limit=Decimal(limit))
     low, ahead = Decimal(spent), Decimal(forecast)
-    burn = Burn(low, None, Decimal(0), ahead, ahead, ahead, (), None, None, None)
+    burn = Burn(low, low, None, Decimal(0), ahead, ahead, ahead, (), None, None, None)
     span = Span("2026-09", date(2026, 9, 1), date(2026, 9, 30))
     return Standing(budget, span, Decimal(limit), burn)
 

@@ -86,6 +86,10 @@ def test_what_only_looks_like_a_period_is_a_name(name: str) -> None:
         ("2026-10-14 to 2026-10-01", "ends before it begins"),
         ("14 Oct to 1 Oct", "ends before it begins"),
         ("since 2026-12-01", "is in the future"),
+        ("9999-12", "“9999-12” is in the future"),  # no day follows that year
+        ("9999-W52", "is in the future"),
+        ("Q4 9999", "is in the future"),
+        ("since Dec 9999", "is in the future"),
         ("1 Jan 2020 to 3 Jan 2020", "is too long ago"),
         ("last 9999d", "is not a period that can be shown"),
         ("since ever", "“ever” is not a day"),

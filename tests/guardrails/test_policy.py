@@ -107,6 +107,15 @@ allocation:
             "given twice",
         ),
         ("flood: 4|flood: 0", "alerts.flood", "greater than or equal to 1"),
+        ("flood: 4|flood: !!bool maybe", "alerts.flood", "a whole number (it is 'maybe')"),
+        ("flood: 4|flood: !!int four", "alerts.flood", "a whole number (it is 'four')"),
+        (f"flood: 4|flood: 0x{'f' * 9000}", "alerts.flood", "must be a whole number (it is '"),
+        (f"flood: 4|flood: {'9' * 9000}", "alerts.flood", "it is"),
+        (
+            "time_zone: Europe/Berlin|rates: {JPY: 9e15}",
+            "workspace.rates.JPY",
+            "less than 1000000000000",
+        ),
         ("{email: finops@|{email: finops(at)", "people[2].email", "must be an e-mail address"),
         ("slack: C0FINOPS1|slack: Finance!", "channels.finops.slack", "pattern"),
         ("engineer: {emails|enginer: {emails", "roles.enginer", "did you mean engineer?"),
@@ -232,7 +241,7 @@ def _end(section: str) -> int:
         ("version: 1\nversion: 1\n", "given twice"),
         ("\tversion: 1", "not YAML"),
         ("a: &a [*a]", "contains itself"),
-        ("version: !!int foo", "not YAML"),
+        ("version: !!int foo", "“foo” is not allowed"),
     ],
 )
 def test_what_is_no_policy_gets_a_sentence(text: str, sentence: str) -> None:

@@ -52,6 +52,20 @@ def test_a_looser_ladder_by_hand() -> None:
     assert (new.hours, new.alone) == (Decimal(24), Decimal(1800))
 
 
+def test_an_overrun_that_began_by_itself_and_that_nobody_decided_held_nobody_up() -> None:
+    """The demo's three overruns, which nobody asked for, had people wait for 24 hours."""
+    requests = [
+        request(0, 300, auto=True),
+        request(1, 300, auto=True, rung="own", waited=Decimal(3)),
+        request(2, 300),
+    ]
+    side = side_of(requests, put_all(NOW, EVERYBODY, requests))
+    assert (side.by_rung, side.words) == ((("own", 3),), 3)
+    assert (side.waits, side.guessed) == (3 + 3, 1)  # who asked would have waited as is usual there
+    (load,) = side.by_role
+    assert (load.words, load.waits) == (3, 6)
+
+
 def test_what_was_granted_in_the_window_counts() -> None:
     before = ((DAY - timedelta(days=29), Decimal(400)),)
     late = ((DAY - timedelta(days=31), Decimal(400)),)

@@ -30,7 +30,7 @@ def course(
     for n in range(1, days + 1):
         spent = Decimal(a_day * (n - 1))
         ahead = spent if forecast is None else max(spent, Decimal(forecast))
-        burn = Burn(spent, None, Decimal(a_day), ahead, ahead, ahead, (), None, None, None)
+        burn = Burn(spent, spent, None, Decimal(a_day), ahead, ahead, ahead, (), None, None, None)
         mornings.append(
             Morning(at(n), SPAN.first + timedelta(days=n - 1), SPAN, burn, Decimal(limit))
         )
@@ -94,6 +94,7 @@ def past(opened: datetime, decided: datetime | None, granted: int = 0, **more: o
         "period": "2026-09",
         "kind": "actual",
         "opened": opened,
+        "day": opened.date(),
         "decided": decided,
         "state": "granted" if granted else "declined",
         "amount": Decimal(50),
@@ -118,6 +119,17 @@ def test_under_another_limit_people_take_as_long_as_they_took() -> None:
     ran = went(course(500, 50, past=(decided,)))
     # Begun on the 12th, granted two days and six hours later: 700 last until the 15th.
     assert [(b.day.day, b.of) for b in ran.begun] == [(12, "o1"), (16, "")]
+
+
+def test_what_began_on_the_first_day_before_its_look_belongs_to_the_replay() -> None:
+    """A bot that was started at three read the bills at once; the look of that day is at six."""
+    early = past(at(22, 3), at(22, 5), granted=200)
+    whole = course(1000, 50, past=(early,))
+    ran = went(replace(whole, mornings=whole.mornings[21:]))
+    assert [(b.day.day, b.amount, b.of) for b in ran.begun] == [
+        (22, Decimal(50), "o1"),
+        (26, Decimal(50), ""),
+    ]
 
 
 def test_what_was_declined_is_asked_again_when_it_is_a_quarter_worse() -> None:

@@ -148,7 +148,7 @@ def stop(
     *, days: int = 7, ends: date | None = None, resumed: date | None = None, after: int = 0
 ) -> Saving | None:
     return of_stop(
-        "c", "experiment:x", by_day(100, after), stopped_on=STOP, ends_on=ends, resumed_on=resumed,
+        "c", {"experiment": "x"}, by_day(100, after), stopped_on=STOP, ends_on=ends, resumed_on=resumed,
         known=date(2026, 10, 20), most=days,
     )  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_a_halt_saves_its_rate_until_it_would_have_ended() -> None:
 
 def resolved(impact: int, last: int, decided: int) -> Saving | None:
     return of_resolved(
-        "c", "experiment:x", Decimal(impact), started_on=date(2026, 10, 6),
+        "c", {"experiment": "x"}, Decimal(impact), started_on=date(2026, 10, 6),
         last_on=date(2026, 10, last), decided_on=date(2026, 10, decided), most=7,
     )  # fmt: skip
 
@@ -207,14 +207,20 @@ def test_no_day_of_a_scope_is_counted_twice(
 ) -> None:
     first = date(2026, 10, 1)
     savings = [
-        Saving(f"c{n}", scope, first + timedelta(days=a), first + timedelta(days=a + b), Decimal(m))
-        for n, (_, scope, a, b, m) in enumerate(given_)
+        Saving(
+            f"c{n}",
+            {"experiment": name},
+            first + timedelta(days=a),
+            first + timedelta(days=a + b),
+            Decimal(m),
+        )
+        for n, (_, name, a, b, m) in enumerate(given_)
     ]
     found = once(savings)
     kept = [s for s in savings if s.case in found]
     assert sum(found.values(), Decimal(0)) == sum((s.amount for s in kept), Decimal(0))
     days = [
-        (s.scope, s.first + timedelta(days=n))
+        (s.scope["experiment"], s.first + timedelta(days=n))
         for s in kept
         for n in range((s.last - s.first).days + 1)
     ]
@@ -222,6 +228,28 @@ def test_no_day_of_a_scope_is_counted_twice(
     if savings:
         assert max(s.amount for s in savings) in found.values()
     assert found == once(savings[::-1])
+
+
+def saved(scope: dict[str, str], amount: int) -> Saving:
+    case = " ".join(f"{name}:{value}" for name, value in scope.items())
+    return Saving(case, scope, date(2026, 10, 1), date(2026, 10, 7), Decimal(amount))
+
+
+def test_scopes_that_may_hold_the_same_money_are_counted_once() -> None:
+    """What people stopped of a team, and an anomaly of one of its experiments."""
+    team = saved({"team": "search"}, 500)
+    other = saved({"team": "ads"}, 200)
+    experiment = saved({"experiment": "ranker"}, 300)
+    assert once([team, experiment]) == {"team:search": 500}
+    assert once([team, other]) == {"team:search": 500, "team:ads": 200}
+
+
+def test_an_experiment_and_what_its_feature_has_without_one_share_no_money() -> None:
+    experiment = saved({"experiment": "ranker"}, 300)
+    rest = saved({"experiment": "", "feature": "search"}, 100)
+    assert sum(once([experiment, rest]).values()) == 400
+    whole = saved({"feature": "search"}, 150)  # of a budget: with its experiments
+    assert once([experiment, rest, whole]) == {experiment.case: 300, rest.case: 100}
 
 
 # --- friction ---------------------------------------------------------------------------------------
@@ -233,10 +261,22 @@ def test_no_day_of_a_scope_is_counted_twice(
 )
 def test_friction_is_the_sum_of_all_waits(asked: list[Decimal], stood: list[Decimal]) -> None:
     def of(kind: Kind, waits: list[Decimal]) -> Tally:
-        return Tally(Rule(kind, (), "x", "x"), tuple(Case("open", waited=w) for w in waits))
+        cases = (Case("open", waited=w, request=str(n)) for n, w in enumerate(waits))
+        return Tally(Rule(kind, (), "x", "x"), tuple(cases))
 
     found = friction_of([of("rung", asked), of("redline", stood), of("gate", [])])
     assert found.hours == sum(asked, Decimal(0)) + sum(stood, Decimal(0))
     assert (found.asked, found.stopped) == (len(asked), len(stood))
     assert found.cost(Decimal(80)) == (found.hours * 80).quantize(Decimal("0.01"))
     assert found.cost(None) is None
+
+
+def test_a_request_that_waited_on_two_rungs_is_one_request() -> None:
+    """It counted as two, and half of the requests seemed to wait for less than they did."""
+
+    def rung(name: str, **waits: int) -> Tally:
+        cases = (Case("open", waited=Decimal(w), request=of) for of, w in waits.items())
+        return Tally(Rule("rung", (), name, name), tuple(cases))
+
+    found = friction_of([rung("lead", a=4, b=3, c=1), rung("joint", a=6)])
+    assert (found.asked, found.waited, found.median) == (3, 14, 3)  # 10, 3 and 1

@@ -9,7 +9,7 @@ from bot.cli.digest_text import as_text
 from guardrails.council import Week
 from guardrails.policy.council import Council
 from handlers.alerts.publish import publish
-from handlers.conversation import Message
+from handlers.conversation import Kind, Message
 from handlers.council import add as _add  # noqa: F401  (registers the commands)
 from handlers.council import decide as _decide  # noqa: F401  (registers the buttons)
 from handlers.council.frame import frame_of
@@ -115,7 +115,8 @@ class Hall(Sand):
         return row
 
     def say(self, choice: str, title: str, who: str, **more: Any) -> Any:
-        return self.act("press", f"council.{choice}", self.item(title).id, who=who, **more)
+        kind: Kind = "press" if choice == "continue" else "submission"
+        return self.act(kind, f"council.{choice}", self.item(title).id, who=who, **more)
 
     def item_words(self, title: str) -> str:
         row = self.item(title)

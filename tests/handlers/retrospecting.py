@@ -122,17 +122,19 @@ class Past(Sand):
 
     def anomaly(
         self, name: str, told: datetime, state: str, hours: float = 2, signal: str = "spend",
-        began: int = 2, impact: int = 900,
+        began: int = 2, impact: int = 900, scope: str = "",
     ) -> None:  # fmt: skip
-        """An anomaly of three days that was told on a day and judged some hours later."""
+        """An anomaly of three days that was told on a day and judged some hours later; of an experiment of its
+        name, or of a ``scope``."""
         last = told.date() - timedelta(days=1)
         found = finding(name, last=last, days=began, impact=Decimal(impact), signal=signal)
         decided = told + timedelta(hours=hours) if state != "open" else None
         self.put(
-            Anomaly, id=f"a-{name}", signal=signal, scope=f"experiment:{name}", direction="up", state=state,
-            started_on=found.started_on, last_on=last, ended_on=last + timedelta(days=1), severity="high",
-            impact_micros=micros(impact), currency="USD", found=to_json(found), channels=["ml-search"],
-            decided_at=decided, cause="Runaway job or loop" if state == "resolved" else "", created_at=told,
+            Anomaly, id=f"a-{name}", signal=signal, scope=scope or f"experiment:{name}", direction="up",
+            state=state, started_on=found.started_on, last_on=last, ended_on=last + timedelta(days=1),
+            severity="high", impact_micros=micros(impact), currency="USD", found=to_json(found),
+            channels=["ml-search"], decided_at=decided, created_at=told,
+            cause="Runaway job or loop" if state == "resolved" else "",
         )  # fmt: skip
 
     def overrun(

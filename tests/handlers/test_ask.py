@@ -188,7 +188,7 @@ def test_what_happened_meanwhile_stands_below(desk: Desk) -> None:
     message = desk.ask("why ranker last 7d")
     (anomaly,) = lines(message, "Anomalies that touch it")
     assert anomaly.startswith("Critical Spend of experiment ranker:")
-    assert anomaly.endswith("(open)")
+    assert anomaly.endswith("(not decided yet)")
     decided = lines(message, "Decided in these days")
     assert any("ranker the sandbox was granted" in line for line in decided)
     assert any("search-month overrun of $0.00: granted by Lead" in line for line in decided)

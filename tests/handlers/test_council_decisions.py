@@ -1,11 +1,17 @@
 """Decisions of the council: by consent, votes, roles; a kill halts by the authority of who presses; follow-ups."""
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from guardrails.policy.council import Council
 from handlers.conversation import Done, Message, Private, Refused
+from handlers.council.asking import asked
+from storage import council
 from storage.database import Database
 from storage.tables.council import CouncilFollowUp, CouncilItem, CouncilVote
 from storage.tables.delivery import Outbox
@@ -48,11 +54,14 @@ def test_by_consent_the_first_decision_stands_and_closes(hall: Hall) -> None:
         "continue",
         ["Finance partner"],
     )
-    assert "It continues by Finance partner" in hall.item_words(TOPIC)
-    assert "[Object]" in hall.item_words(TOPIC)
+    assert "It continues, decided by Finance partner, " in hall.item_words(TOPIC)
+    assert "[Object…]" in hall.item_words(TOPIC)
     assert "already-decided" in refusal(hall.say("continue", TOPIC, "finance"))
     said = close(hall)
-    assert f"· {TOPIC} continues by Finance partner. Nobody objected. Product owner, until" in said
+    assert (
+        f"· {TOPIC} continues, decided by Finance partner. Nobody objected. Product owner by "
+        in said
+    )
     assert "· try-lora was deferred. Nobody decided." in said
     assert labels(hall.shown(f"council:2026-W48:item:{row.id}")) == []
     assert "already-decided: This is closed" in refusal(hall.say("kill", TOPIC, "lead"))
@@ -70,7 +79,9 @@ def test_an_objection_lets_the_votes_decide(hall: Hall) -> None:
     hall.say("kill", TOPIC, "lead")  # who objected says what instead
     hall.say("kill", TOPIC, "product")
     assert len(hall.rows(CouncilVote)) == 3
-    assert f"{TOPIC} ends by ML lead, search and Product owner. 2 of 3 votes." in close(hall)
+    assert f"{TOPIC} ends, decided by ML lead, search and Product owner. 2 of 3 votes." in close(
+        hall
+    )
 
 
 def test_a_kill_halts_the_sandbox_when_who_presses_may(hall: Hall) -> None:
@@ -93,7 +104,12 @@ def test_a_kill_halts_the_sandbox_when_who_presses_may(hall: Hall) -> None:
 
 def test_who_has_no_voice_and_what_is_not_known(hall: Hall) -> None:
     answer = refusal(hall.say("continue", TOPIC, "operator"))
-    assert answer.startswith("not-allowed: In the council the roles lead or product")
+    assert answer.endswith(
+        "roles lead, product owner, finance partner, executive and FinOps decide. Ask one of them."
+    )
+    for choice in ("kill", "object"):  # told before a form is filled in
+        pressed = hall.act("press", f"council.{choice}", hall.item(TOPIC).id, who="operator")
+        assert refusal(pressed) == answer
     gone = hall.act("press", "council.kill", "nothing", who="lead")
     assert refusal(gone).startswith("not-found")
     assert hall.rows(CouncilVote) == []
@@ -108,7 +124,7 @@ def test_votes_are_counted_at_the_closing(database: Database, clock: Clock) -> N
     hall.say("scale", TOPIC, "lead")
     hall.say("kill", TOPIC, "finance")
     said = close(hall)
-    assert "try-lora is scaled by ML lead, search and Product owner. 2 of 3 votes." in said
+    assert "try-lora is scaled, decided by ML lead, search and Product owner. 2 of 3 votes." in said
     assert f"{TOPIC} was deferred. No majority: 1 scale, 1 kill." in said
 
 
@@ -154,8 +170,11 @@ def test_what_was_deferred_and_what_came_of_it_is_read_next_week(hall: Hall) -> 
     hall.clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
     hall.post()
     said = hall.words_of("council:2026-W49:last")
-    assert "· try-lora ends by ML lead, search. Open: ML engineer, search, Wed 2 Dec." in said
-    assert f"· {TOPIC} was deferred by Finance partner." in said
+    assert (
+        "· try-lora ends, decided by ML lead, search. Open: ML engineer, search by Wed 2 Dec."
+        in said
+    )
+    assert f"· {TOPIC} was deferred, decided by Finance partner." in said
     root = hall.words_of("council:2026-W49")
     assert "Last council: 2 decided, 1 follow-up is open." in root
 
@@ -185,8 +204,6 @@ def test_a_follow_up_is_reminded_and_done_once(hall: Hall) -> None:
 
 
 def test_two_who_press_at_once_are_both_counted(hall: Hall) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     people = [
         ("continue", "finance"),
         ("kill", "lead"),
@@ -238,3 +255,100 @@ def test_the_agenda_of_a_council_that_was_not_held_is_the_next_ones(
     (asked,) = [r for r in hall.rows(CouncilItem) if r.week == "2026-W49"]
     assert asked.title == TOPIC
     assert f"council:2026-W49:item:{asked.id}" in hall.posted()
+    assert hall.act("press", "council.continue", asked.id, who="finance") == Done()
+    clock.now = datetime(2026, 12, 8, 9, tzinfo=UTC)
+    hall.due()
+    hall.post()  # what that council decided is not asked a second time
+    assert not [r for r in hall.rows(CouncilItem) if r.week == "2026-W50"]
+
+
+def test_two_who_add_the_same_words_at_once_add_one_topic(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looked at the agenda before either had added to it, and the topic stood there twice."""
+    hall = Hall(database, council_policy(), clock)
+    looked, both = council.items, threading.Barrier(2)
+
+    def look_together(*given: Any, **more: Any) -> Any:
+        found = looked(*given, **more)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1)  # until the other has looked too, where nothing keeps it from that
+        return found
+
+    monkeypatch.setattr(council, "items", look_together)
+    with ThreadPoolExecutor(2) as pool:
+        typed = (f"add {TOPIC}", f"add {TOPIC.upper()}")
+        said = list(pool.map(lambda t: hall.act("command", "council", text=t, who="lead"), typed))
+    assert sorted(s.kind for s in said) == ["private", "refused"]
+    assert len(hall.rows(CouncilItem)) == 1
+    assert len(hall.audited("council.added")) == 1
+
+
+def test_a_topic_of_a_council_that_was_not_held_is_not_added_again(
+    database: Database, clock: Clock
+) -> None:
+    hall = Hall(database, council_policy(), clock)
+    hall.act("command", "council", text=f"add {TOPIC}", who="product")
+    clock.now = at(26)  # the bot was down
+    again = hall.act("command", "council", text=f"add {TOPIC.lower()}", who="lead")
+    assert refusal(again) == "already-decided: This is on the agenda already."
+
+
+def test_what_was_deferred_and_brought_up_again_is_asked_once(hall: Hall) -> None:
+    hall.say("defer", TOPIC, "finance")
+    hall.clock.now = at(25)
+    hall.act("command", "council", text=f"add {TOPIC}", who="product")
+    close(hall)
+    assert [r.title for r in hall.rows(CouncilItem) if r.week == "2026-W49"] == [TOPIC]
+
+
+def test_a_reason_stands_on_the_card_in_the_minutes_and_in_the_audit(hall: Hall) -> None:
+    form = hall.act("press", "council.kill", hall.item(TOPIC).id, who="finance").form
+    assert (form.action, [f.name for f in form.fields]) == ("council.kill", ["why"])
+    assert not form.fields[0].required
+    said = "".join(s.text for s in form.intro)
+    assert said == f"Stop “{TOPIC}” for good? Its owner is asked to end it."
+    hall.say("kill", TOPIC, "finance", why="  It costs more\nthan it brings. ")
+    assert "kill, because “It costs more than it brings.”" in hall.item_words(TOPIC)
+    (entry,) = hall.audited("council.kill")
+    assert entry.reason == "It costs more than it brings."
+    hall.say("defer", "try-lora", "lead")
+    minutes = close(hall)
+    assert "Finance partner: “It costs more than it brings.”" in minutes
+    assert "try-lora was deferred, decided by ML lead, search. Nobody objected.\n" in f"{minutes}\n"
+
+
+def test_the_same_word_again_may_say_why(hall: Hall) -> None:
+    hall.say("kill", TOPIC, "finance")
+    assert hall.say("kill", TOPIC, "finance", why="It is too dear.") == Done()
+    assert "already-decided" in refusal(hall.say("kill", TOPIC, "finance", why="It is too dear."))
+    assert "already-decided" in refusal(hall.say("kill", TOPIC, "finance"))
+    (vote,) = hall.rows(CouncilVote)
+    assert vote.why == "It is too dear."
+
+
+@pytest.mark.parametrize(
+    ("rules", "follows"),
+    [
+        ({}, "Once that stands it is halted, if you may halt it; its data stays."),
+        ({"decide_by": "votes"}, "Nothing is halted before the votes are counted."),
+    ],
+)
+def test_a_kill_says_what_follows(
+    database: Database, clock: Clock, rules: dict[str, str], follows: str
+) -> None:
+    hall = hall_with(database, clock, **rules)
+    form = hall.act("press", "council.kill", hall.item("try-lora").id, who="lead").form
+    said = "".join(s.text for s in form.intro)
+    assert said == f"Stop try-lora for good? {follows} " + (
+        "Then its owner is asked to close it." if rules else "Its owner is asked to close it."
+    )
+
+
+@pytest.mark.parametrize("choice", ["scale", "kill", "defer", "object"])
+@pytest.mark.parametrize("kind", ["sandbox", "budget", "topic"])
+def test_every_question_is_one_and_says_what_follows(choice: Any, kind: str) -> None:
+    question, follows = asked(Council(channel="x"), kind, "recs-v2", choice)
+    assert question.endswith("?")
+    assert "recs-v2" in question
+    assert follows.endswith(".")

@@ -30,9 +30,8 @@ from handlers.conversation import (
 )
 from handlers.dashboards.engineers import engineers
 from handlers.dashboards.executives import executives, waited
-from handlers.dashboards.finance import accruals, finance
+from handlers.dashboards.finance import finance
 from handlers.dashboards.finops import finops
-from handlers.dashboards.parts import days_of
 from handlers.dashboards.product import product
 from handlers.dashboards.showing import DASHBOARDS, default_for, show
 from handlers.sandboxes.control import halt, resume
@@ -197,7 +196,7 @@ FIGURES = {
     "product": {
         f"/spend {MONTH}": ["$1,090"],
         f"/spend feature talk {MONTH}": ["$600"],
-        "/spend forecast feature talk": ["$750"],
+        "/spend forecast feature talk": ["$800"],
         f"/spend unit feature talk {ALL}": ["$3.45", "+25 %"],
     },
     "executive": {
@@ -322,11 +321,11 @@ def test_an_engineer_sees_the_anomalies_of_the_own_team(desk: Desk) -> None:
     other = finding("foreign", allocation={"team": "vision", "feature": "", "owner": ""})
     desk.turn(lambda turn: publish(turn, [finding(), other]))
     mine = desk.show(engineers, "engineer@example.com")
-    (queue,) = (b for b in mine.blocks if isinstance(b, Items))
+    (queue,) = (b for b in mine.blocks if isinstance(b, Items) and b.numbered)
     assert len(queue.items) == 1
     assert "experiment ranker" in words(mine)
     every = desk.show(engineers)
-    (queue,) = (b for b in every.blocks if isinstance(b, Items))
+    (queue,) = (b for b in every.blocks if isinstance(b, Items) and b.numbered)
     assert len(queue.items) == 2
 
 
@@ -417,42 +416,53 @@ def test_a_segment_s_unit_costs_what_the_features_cost_that_make_it(desk: Desk) 
     assert "$1.00" not in shown
 
 
-def test_no_forecast_is_below_what_is_billed(desk: Desk) -> None:
-    """With days that are not complete, more was billed than the lower end of the forecast."""
-    desk.daily(100, last=date(2026, 11, 21), feature="find")
-    desk.daily(5_000, last=date(2026, 11, 22), days=1, feature="find")
-    table = next(b for b in desk.show(product).blocks if isinstance(b, Table))
-    spent, ends, interval = {r[0]: r[1:] for r in table.rows}["find"]
-    assert spent == "$7,100"
-    assert ends == "$7,100"
-    assert interval == "$7,100 to $7,100"
-
-
 def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
-    desk.daily(100, last=date(2026, 11, 21), segment="big")
-    desk.daily(30, days=1, segment="big")  # yesterday is not billed whole
-    desk.daily(20, last=date(2026, 11, 21))
+    """What is no AI, 50 a day, is spend, and no part of a margin after AI."""
+    desk.daily(100, last=date(2026, 11, 21), segment="big", is_ai=True)
+    desk.daily(30, days=1, segment="big", is_ai=True)  # yesterday is not billed whole
+    desk.daily(50, last=date(2026, 11, 21), segment="big")
+    desk.daily(20, last=date(2026, 11, 21), is_ai=True)
     desk.measure("revenue", 400, segment="big", unit="USD")
     desk.measure("revenue", 100, segment="small", unit="EUR")
     desk.measure("revenue", 100, segment="else", unit="CHF")
     desk.measure("outputs", 10, segment="big")
     shown = desk.show(finance)
     segments = rows(tables(shown)[0])
-    assert segments["big"] == ("$2,930", "$12,000", "76 %")
+    assert segments["big"] == ("$4,380", "$12,000", "76 %")
     assert segments["small"] == ("$0", "$3,251", "–")
     assert segments["not allocated"] == ("$580", "–", "–")
-    assert segments["All"] == ("$3,510", "$15,251", "77 %")
+    assert segments["All"] == ("$4,960", "$15,251", "77 %")
     assert "CHF is left out" in words(shown)
     (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
     got, cost = chart.panels
     assert (got.name, got.note, set(got.values)) == ("Revenue", "$508 a day, no change", {508.37})
-    assert (cost.name, set(cost.values)) == ("Spend", {120.0})
-    assert "Revenue $508 a day, no change; Spend $120 a day, no change." in chart.alt
-    assert "17 % of spend has no segment" in words(shown)
-    assert facts(shown)["Spend"] == "$3,510, no change"
+    assert (cost.name, set(cost.values)) == ("AI spend", {120.0})
+    assert "Revenue $508 a day, no change; AI spend $120 a day, no change." in chart.alt
+    assert "17 % of AI spend has no segment" in words(shown)
+    said = facts(shown)
+    assert said["Revenue"] == "$15,251, no change"
+    assert said["AI spend"] == "$3,510, no change"
+    assert said["Margin after AI"] == "$11,741 (77 %)"
+    assert said["AI spend of revenue"] == "23 %"
     accrued = next(t for t in tables(shown) if t.header[-1] == "To accrue")
-    assert accrued.rows == (("Sun 22 Nov", "$120", "$30.00", "$90.00"),)
-    assert "To accrue: $90.00" in words(shown)
+    assert accrued.rows == (
+        ("main, Sun 22 Nov", "$170", "$30", "$140"),
+        ("All", "$170", "$30", "$140"),
+    )
+    assert "To accrue: $140 that" in words(shown)
+
+
+def test_the_revenue_of_segments_adds_up_as_shown(desk: Desk) -> None:
+    """Ten segments earn $100.40 each: rounded, they were $4 less than their sum, and the smaller ones had none."""
+    for n in range(10):
+        desk.daily(2 + n / 10, days=30, segment=f"s{n}", is_ai=True)
+        desk.measure("revenue", 100.4 / 30, days=30, segment=f"s{n}", unit="USD")
+    *parts, whole = tables(desk.show(finance))[0].rows
+    assert [row[0] for row in parts][-1] == "2 smaller ones"
+    assert whole[:3] == ("All", "$735", "$1,004")
+    for column in (1, 2):
+        assert sum(money(row[column]) for row in parts) == money(whole[column])
+    assert parts[-1][3] != "–"
 
 
 def test_finance_sees_what_changed_spend(desk: Desk) -> None:
@@ -525,14 +535,6 @@ def test_an_open_anomaly_stands_out_among_the_small_charts(desk: Desk) -> None:
     (chart,) = (b for b in desk.show(engineers).blocks if isinstance(b, Multiples))
     assert {p.name for p in chart.panels if p.marked} == {"ranker"}
     assert "ranker $10.00 a day, no change and an open anomaly" in chart.alt
-
-
-def test_nothing_is_accrued_when_more_is_billed_than_expected(desk: Desk) -> None:
-    desk.daily(100, last=date(2026, 11, 21))
-    desk.daily(180, days=1)
-    (found,) = desk.turn(lambda turn: accruals(turn, days_of(turn)))
-    assert (round(found.expected), found.billed, found.missing) == (100, 180, 0)
-    assert "To accrue: nothing" in words(desk.show(finance))
 
 
 def test_executives_see_research_velocity_and_efficiency(desk: Desk) -> None:

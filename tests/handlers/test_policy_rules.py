@@ -149,12 +149,13 @@ def test_show_says_since_when_these_rules_are_in_force(bot: Bot) -> None:
 
 
 def test_check_tells_the_doubts(bot: Bot, loaded: LoadedPolicy) -> None:
-    assert "Nothing in the policy" in str(_checked(bot))
+    assert "Nothing in the policy looks like a mistake." in str(_checked(bot))
     policy = parse_policy(POLICY + "budgets: [{name: x, scope: {team: serch}, limit: 5}]\n")
     bot.loaded = replace(loaded, policy=policy)
     doubts = list(bot.loaded.doubtful())
     assert doubts
     said = str(_checked(bot))
+    assert "Allowed by the policy, but probably a mistake" in said
     assert all(doubt in said for doubt in doubts)
 
 

@@ -1,13 +1,21 @@
 """The policy of now, replayed over recorded rounds, gives each alert and each routing again."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import insert
+
 from guardrails.replay import Change
+from guardrails.replay.budgets import Begun
 from handlers.daily import daily_round
+from handlers.replay.budgets import as_requests, read_books
+from handlers.replay.rounds import Rounds
 from handlers.replay.run import replay
 from storage.database import Database
 from storage.policy_file import LoadedPolicy, load_policy
+from storage.tables.budgets import BudgetEntry
+from storage.tables.spend import CostRollup
 from tests.conftest import Clock
 
 POLICY = """version: 1
@@ -71,3 +79,57 @@ def test_history_is_reproduced_and_changes_are_seen(tmp_path: Path, database: Da
 
     left = replay(database, now, policy_of(tmp_path, "deaf.yaml", deaf), FIRST, LAST, alerts=False)
     assert (left.alerts, left.reproduced, left.alerts_from) == (Change(), None, None)
+
+
+def test_the_stage_of_an_overrun_is_where_most_of_its_money_is(
+    tmp_path: Path, database: Database
+) -> None:
+    """Most yen are not most money: 90,000 yen are 600 dollars. What a day costs is not known on its own
+    morning."""
+    text = POLICY.replace("name: Example AI", "name: Example AI, rates: {JPY: 0.00667}")
+    text += "budgets: [{name: search, scope: {team: search}, limit: 500}]\n"
+    loaded = policy_of(tmp_path, "app.yaml", text)
+    charges = (
+        (FIRST, 90_000, "JPY", "exploration"),
+        (FIRST, 800, "USD", "production"),
+        (LAST, 9_000, "USD", "pilot"),
+    )
+    rows = [
+        CostRollup(
+            bill="main", period=day.replace(day=1), day=day, cost_micros=cost * 10**6, currency=currency,
+            team="search", stage=stage,
+        ).model_dump(exclude={"id"})
+        for day, cost, currency, stage in charges
+    ]  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(CostRollup.__table__), rows)  # type: ignore[attr-defined]
+    at = datetime(2026, 10, 6, 6, tzinfo=UTC)
+    begun = Begun("2026-10", "actual", at, LAST, Decimal(900), Decimal(500))
+    with database.read() as connection:
+        books = read_books(connection, Rounds(FIRST, LAST, LAST))
+        (one,) = as_requests(books, loaded.policy, [("search", begun)])
+    assert one.stage == "production"
+
+
+def test_what_came_of_an_overrun_is_not_granted_before_it(
+    tmp_path: Path, database: Database
+) -> None:
+    """A bot was started at three and its overrun granted at four; for the replay it began at six, and its own
+    grant put it a rung higher."""
+    text = POLICY + "budgets: [{name: search, scope: {team: search}, limit: 500}]\n"
+    loaded = policy_of(tmp_path, "app.yaml", text)
+    rows = [
+        BudgetEntry(
+            budget="search", period="2026-10", key=key, kind="overrun", amount_micros=amount * 10**6,
+            currency="USD", actor="x", policy_hash="h", at=datetime(2026, 10, 6, hour, tzinfo=UTC),
+        ).model_dump(exclude={"id"})
+        for key, amount, hour in (("overrun:o0", 70, 2), ("overrun:o1", 400, 4))
+    ]  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(BudgetEntry.__table__), rows)  # type: ignore[attr-defined]
+    at = datetime(2026, 10, 6, 6, tzinfo=UTC)
+    begun = Begun("2026-10", "actual", at, LAST, Decimal(400), Decimal(500), of="o1")
+    with database.read() as connection:
+        books = read_books(connection, Rounds(FIRST, LAST, LAST))
+        (one,) = as_requests(books, loaded.policy, [("search", begun)])
+    assert one.before == ((LAST, Decimal(70)),)

@@ -25,7 +25,7 @@ from storage.tables.sandboxes import GateCase, RedlineCase, Sandbox
 from tests.conftest import Clock
 from tests.handlers.overrunning import BUDGET
 from tests.handlers.redlining import LEVEL, RUNAWAY, redline_policy
-from tests.handlers.replaying import FIRST, LAST, Quarter, jitter
+from tests.handlers.replaying import FIRST, HISTORY, LAST, Quarter, jitter
 
 SPIKES = {("embedder", date(2026, 8, 20)): 900, ("embedder", date(2026, 10, 7)): 2500}
 #: Sandboxes: from when to when they spend, and how much a day.
@@ -118,6 +118,48 @@ def test_a_quarter_is_reproduced(quarter: Quarter) -> None:
     same = replay(quarter.database, quarter.loaded, quarter.loaded, FIRST, LAST)
     is_reproduced(quarter, same)
     assert report_message(same, "USD").summary == "Nothing would have been different."
+
+
+def test_days_before_the_first_start_are_no_difference(sqlite: Database) -> None:
+    """A bot that was started before the first look of a day read a bill of ten weeks. Its replay said that it gave
+    5 of 18 recorded events again, and 31 that were not recorded."""
+    began = date(2026, 9, 14)
+    made = Quarter(sqlite, policy(), Clock())
+    made.asks, made.acts = {began: ({"name": "try-data", "until": "2026-09-30"},)}, {}
+    made.clock.now = made.local(began, 3)
+    made.write(spend, NAMES[:2], HISTORY, began - timedelta(days=1))
+    made.round_of(began)
+    made.afternoon(spend, NAMES[:2], began)
+    for n in (1, 2, 3):
+        day = began + timedelta(days=n)
+        made.clock.now = made.local(day, 6)
+        made.write(spend, NAMES[:2], day - timedelta(days=1), day - timedelta(days=1))
+        made.round_of(day)
+        made.afternoon(spend, NAMES[:2], day)
+    last = began + timedelta(days=3)
+
+    same = replay(sqlite, made.loaded, made.loaded, FIRST, last)
+    assert (same.first, same.recorded_from) == (FIRST, began)
+    given = {name: part.reproduced for name, part in same.sections if part.reproduced is not None}
+    assert not any(change.differs for change in given.values()), given
+    assert {name: change.kept for name, change in given.items()} == {
+        "nudges": len(made.rows(BudgetNudge)),
+        "overruns": 1,
+        "zones": 1,
+    }
+    assert same.routed is not None
+    assert (same.routed.kept, same.routed.differs) == (1, False)
+    # What would have happened before is still there for the comparison of two policies.
+    assert same.nudges.change.kept > len(made.rows(BudgetNudge))
+    said = report_message(same, "USD").model_dump_json()
+    assert "The bot has records from 2026-09-14 on" in said
+    assert "not recorded" not in said
+
+    earlier = replay(sqlite, made.loaded, made.loaded, FIRST, began - timedelta(days=1))
+    assert all(part.reproduced is None for _, part in earlier.sections)
+    assert (
+        "The bot has no records of these days" in report_message(earlier, "USD").model_dump_json()
+    )
 
 
 def test_a_quarter_is_reproduced_on_postgresql(quarter: Quarter, postgres_server: str) -> None:
@@ -254,8 +296,9 @@ def test_less_evidence_opens_a_gate_earlier(quarter: Quarter) -> None:
 
 
 def test_a_policy_without_the_rate_of_the_bill_is_refused(quarter: Quarter) -> None:
+    euros = policy(("currency: USD", "currency: EUR"))
     with pytest.raises(NoReplay, match=r"workspace\.rates\.USD"):
-        changed(quarter, FIRST, LAST, ("currency: USD", "currency: EUR"))
+        replay(quarter.database, euros, euros, FIRST, LAST, alerts=False)
 
 
 def test_the_message_says_what_differs(quarter: Quarter) -> None:
@@ -267,4 +310,5 @@ def test_the_message_says_what_differs(quarter: Quarter) -> None:
         == "Different: 1 request decided otherwise and 1 allocation in a zone (1 gone)."
     )
     assert "zone exploring → lead" in said
+    assert "put on lead" in said
     assert "is taken as it was recorded" in said

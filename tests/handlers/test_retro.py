@@ -114,6 +114,36 @@ def test_a_request_that_is_escalated_waits_on_each_rung_for_its_time(there: Past
     assert found["ladder.rungs[joint]"].waits == (2,)
     assert found["ladder.rungs[joint]"].count("right") == 1  # less was granted than was asked for
     assert found["ladder.silence"].count("right") == 1
+    friction = there.turn(lambda t: gather(t, QUARTER)).friction
+    assert (friction.asked, friction.waited, friction.median) == (1, 6, 6)
+
+
+def test_what_stood_under_a_rule_that_has_left_the_policy_is_still_counted(there: Past) -> None:
+    """Its waiting and its saving were in no sum, and what was decided on it seemed never to have happened."""
+    there.begins()
+    there.anomaly("units", at(11, 3), "resolved", signal="gpu-usage")
+    there.overrun("old", at(11, 3, 8), "granted", amount=600, granted=600, hours=5, rung="board")
+    there.overrun("new", at(11, 4, 8), "granted", amount=600, granted=600, hours=2)
+    there.sandbox_row("sweep", at(11, 9))
+    there.case_row("sweep", at(11, 11), line="old", stopped=at(11, 12, 8), resumed=at(11, 13, 8))
+    there.clock.now = AFTER
+    found = there.turn(lambda t: gather(t, QUARTER))
+    assert [t.rule.id for t in found.earlier] == [
+        "detection.signals[gpu-usage]",
+        "ladder.rungs[board]",
+        "redlines.lines[old]",
+    ]
+    friction = found.friction
+    assert (friction.asked, friction.waited, friction.stopped, friction.stood) == (2, 7, 1, 8)
+    assert found.saved == 450 * 7
+    made = there.made()
+    (rules,) = [b for b in made.root.blocks if b.kind == "table"]
+    assert rules.rows[-1] == (
+        "Rules of an earlier policy", "3", "1", "1", "1", "13.0 h", "$3,150"
+    )  # fmt: skip
+    waited = [float(row[5].removesuffix(" h")) for row in rules.rows if row[5] != "–"]
+    assert sum(waited) == friction.hours
+    assert "5 rules fired 5 times" in there.words(made)
 
 
 def test_what_was_pressed_is_what_is_told(there: Past) -> None:
@@ -184,6 +214,22 @@ def test_money_without_a_rate_is_left_out(there: Past) -> None:
     there.clock.now = AFTER
     spend = there.tallies()["detection.signals[spend]"]
     assert (spend.count("right"), spend.saved) == (1, 0)
+
+
+def test_only_money_that_is_spent_is_saved_and_each_charge_once(there: Past) -> None:
+    """A resolved drop of quality saved the money that somebody had put on it; a budget that people stopped and an
+    anomaly of an experiment inside it saved the same money twice."""
+    there.begins()
+    for signal in ("quality", "cost-per-unit", "resource-mix"):
+        there.anomaly(signal, at(10, 6), "resolved", signal=signal)
+    there.clock.now = AFTER
+    assert there.turn(lambda t: gather(t, QUARTER)).saved == 0
+    # 300 a day each for a week; the feature's own charges are those without an experiment.
+    there.anomaly("ranker", at(10, 6), "resolved")
+    there.anomaly("rest", at(10, 6), "resolved", scope="feature:semantic-search")
+    there.anomaly("gpus", at(10, 6), "resolved", signal="gpu-usage", scope="experiment:ranker")
+    there.anomaly("nobody", at(10, 6), "resolved", scope="account:ml / Compute")
+    assert there.turn(lambda t: gather(t, QUARTER)).saved == 3 * 7 * 450
 
 
 def test_unclaimed_spend_counts_in_its_own_currency(sqlite: Database, clock: Clock) -> None:
@@ -389,11 +435,27 @@ def test_without_history_it_offers_the_quarter_that_has(there: Past) -> None:
     there.clock.now = at(11, 23)
     assert "the bot has not run yet" in command(there, "").sentence  # type: ignore[attr-defined]
     there.note(at(11, 1), "budget.moved", "budget:ranker")
-    sentence = command(there, "").sentence  # type: ignore[attr-defined]
+    sentence = command(there, "2026-Q3").sentence  # type: ignore[attr-defined]
     assert sentence == (
         "Nothing is known of 2026-Q3. The newest quarter with a history is 2026-Q4: /council retro 2026-Q4"
     )
     assert command(there, "2026-Q4").kind == "private"  # type: ignore[attr-defined]
+
+
+def test_the_running_quarter_is_shown_only_when_nothing_is_known_of_the_last(there: Past) -> None:
+    """In its first weeks a bot said only that nothing was known of the quarter before it was there."""
+    there.clock.now = at(11, 23)
+    there.note(at(11, 1), "budget.moved", "budget:ranker")
+    message = command(there, "").message  # type: ignore[attr-defined]
+    assert message.summary.startswith("Retrospective 2026-Q4 so far: ")
+    assert message.blocks[-1].text[0].text == (
+        "Nothing is known of 2026-Q3, so this is 2026-Q4, which is not over yet."
+    )
+    there.clock.now = AFTER + timedelta(days=1)
+    there.note(AFTER, "budget.moved", "budget:ranker")
+    message = command(there, "").message  # type: ignore[attr-defined]
+    assert message.summary.startswith("Retrospective 2026-Q4: ")
+    assert "not over yet" not in message.model_dump_json()
 
 
 def test_a_quarter_that_runs_is_shown_as_far_as_it_is(there: Past) -> None:

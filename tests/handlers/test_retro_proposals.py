@@ -1,6 +1,7 @@
 """What the retrospective proposes: one value changes, git takes it, the replay says what it would have done."""
 
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from guardrails.retro.patch import NoPatch, diff
 from guardrails.retro.places import rules_of as places_of
 from guardrails.retro.quarter import Quarter
 from guardrails.retro.tally import Case, Tally
-from guardrails.retro.verdict import DROPPABLE
+from guardrails.retro.verdict import DROPPABLE, Verdict
 from handlers.retro.proposals import changed, only_differs
 from storage.database import Database
 from storage.policy_file import load_policy, parse_policy
@@ -49,6 +50,33 @@ def test_the_patch_changes_what_is_proposed_and_git_takes_it(there: Past, tmp_pa
     for section in type(after).model_fields:
         if getattr(after, section) != getattr(POLICY.policy, section):
             assert any(key.startswith(section) for key in keys), section
+
+
+@pytest.mark.parametrize("tool", [("git", "apply", "-"), ("patch", "-p1", "--fuzz=0")])
+def test_each_patch_in_a_message_applies_as_it_is_shown(
+    there: Past, tmp_path: Path, tool: tuple[str, ...]
+) -> None:
+    """Without its first characters and its place in the file it was to be typed anew."""
+    if shutil.which(tool[0]) is None:
+        pytest.skip(f"there is no {tool[0]} here")
+    there.busy()
+    made = there.made()
+    shown = [
+        "".join(f"{line}\n" for line in block.lines)
+        for _, message in made.parts
+        for block in message.blocks
+        if block.kind == "listing"
+    ]
+    assert len(shown) == len(made.proposals) + 1
+    assert shown[-1] == made.patch
+    for patch in shown:
+        (tmp_path / "app.yaml").write_text(POLICY.text)
+        done = subprocess.run(
+            tool, cwd=tmp_path, input=patch, text=True, capture_output=True, timeout=30,
+            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert load_policy(tmp_path / "app.yaml").policy != POLICY.policy
 
 
 def test_the_replay_says_what_would_have_been_different(there: Past) -> None:
@@ -101,6 +129,29 @@ def test_a_policy_with_the_line_ends_of_windows(tmp_path: Path) -> None:
     new = changed(loaded, (Change(("detection", "band"), 3.5, 4.4),))
     assert new.text == loaded.text.replace("band: 3.5", "band: 4.4")
     assert new.text.count("\r\n") == POLICY.text.count("\n")
+
+
+def test_a_change_that_would_be_none_or_go_the_other_way_is_not_proposed() -> None:
+    """A percent more than a cap of 1,030 was rounded to 1,000."""
+    text = text_of(
+        ("hour_cost: 80", "hour_cost: 80\n  step: 1"),
+        ("cap: 2000", "cap: 1030"),
+        ("up_to: 500, percent: 10", "up_to: 5000, percent: 25"),
+        ("band: 3.5", "band: 20"),
+    )
+    policy = loaded_from(text).policy
+    rules = policy.retrospective
+    assert rules is not None
+    by_id = {rule.id: rule for rule in places_of(policy)}
+
+    def moves(rule: str, verdict: Verdict) -> list[tuple[object, object]]:
+        tally = Tally(by_id[rule], (Case("needless"),))
+        return [(c.old, c.new) for edit in candidates(policy, rules, tally, verdict) for c in edit]
+
+    assert moves("sandboxes.zones[exploring]", "loosen") == [(1030, 1040)]
+    assert moves("sandboxes.zones[exploring]", "tighten") == [(1030, 1000)]
+    assert moves("ladder.rungs[lead]", "loosen") == []  # own takes as much as lead already
+    assert moves("detection.signals[spend]", "loosen") == []  # no band is wider
 
 
 def test_every_change_of_every_rule_is_valid_and_changes_nothing_else() -> None:

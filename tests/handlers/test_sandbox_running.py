@@ -330,13 +330,28 @@ def test_the_daily_line_says_spend_cap_course_and_days_left_once(sand: Sand) -> 
         sand.daily()
     lines = [s for s in sand.said() if "spent to" in s]
     assert len(lines) == 1
-    for wanted in ("$600 of $1,200 (50 %)", "$150 a day", "more than its cap", "8 days left."):
+    for wanted in (
+        "$600 of $1,200 (50 %)",
+        "usually $150 a day",
+        "more than its cap",
+        "8 days left.",
+    ):
         assert wanted in lines[0], wanted
     assert "$750 of $1,200" in sand.card_of().model_dump_json()  # with the day that is not complete
     sand.clock.now += timedelta(days=1)
     sand.spend(150, FIRST, date(2026, 11, 28))
     sand.daily()
     assert len([s for s in sand.said() if "spent to" in s]) == 2
+
+
+def test_the_daily_line_says_that_the_cap_is_billed_already(sand: Sand) -> None:
+    """$600 of $1,200 on complete days; $900 of yesterday, which is not complete."""
+    sand.clock.now = at(date(2026, 11, 27))
+    sand.spend(150, FIRST, date(2026, 11, 26))
+    sand.spend(900, date(2026, 11, 27), date(2026, 11, 27))
+    sand.daily()
+    (line,) = [s for s in sand.said() if "spent to" in s]
+    assert "It is already over: $1,500 billed, days that are not complete included." in line
 
 
 def test_nudges_and_the_overrun_of_its_budget_come_as_for_any(sand: Sand) -> None:

@@ -112,3 +112,23 @@ def test_help_follows_the_policy() -> None:
     assert "/sandbox zones" in usable
     assert not any(c.startswith("/sandbox") for c in later)
     assert [title for title, _ in lists(help_message(with_zones, "spend"))] == ["What you can type"]
+
+
+@pytest.mark.parametrize(
+    ("first", "note"),
+    [
+        ("", "With examples: /spend help. Periods: "),
+        ("spend", "Periods: last 30d"),
+        ("sandbox", "NAME is what /sandbox list calls it."),
+        ("council", "A week is written 2026-W48, a quarter 2026-Q3. "),
+        ("policy", "The FinOps owner changes the rules in the policy's file; /policy replay "),
+    ],
+)
+def test_each_help_ends_with_what_is_good_to_know_of_it(desk: Desk, first: str, note: str) -> None:
+    """``/council help`` and ``/policy help`` ended with the periods of ``/spend``."""
+    message = help_message(desk.loaded.policy, first)
+    (said,) = words(desk, message.blocks)
+    assert said.startswith(note)
+    named = [name for _, names in lists(message) for name in names]
+    assert f"/{first} help" not in named  # whoever reads it has found it
+    assert "/policy" not in named or not first

@@ -5,10 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
+from guardrails.periods import Period
 from handlers import unit_costs as _registers  # noqa: F401
+from handlers.ask.segments import segment_prices, segments
 from handlers.conversation import Band, Facts, Message, Paragraph, Small, Table
+from handlers.turn import Turn
 from storage.database import Database
 from storage.tables.spend import CostRollup, MetricPoint
 from tests.conftest import Clock
@@ -254,6 +257,24 @@ def test_each_segment_with_its_margin_and_the_cost_of_its_units(desk: Desk) -> N
     (prices,) = [t for t in tables(message) if t.header[1] == "Per 1,000 outputs"]
     assert prices.rows == (("large", "$10.00", "no change"), ("small", "$20.00", "no change"))
     assert facts(message)["Return"] == "4.10 for 1 that was spent"
+
+
+def test_more_features_are_no_more_questions_to_the_database(desk: Desk) -> None:
+    def asked() -> int:
+        seen: list[str] = []
+
+        def work(turn: Turn) -> None:
+            event.listen(turn.connection, "before_cursor_execute", lambda *a: seen.append(a[2]))
+            days = Period(date(2026, 11, 1), date(2026, 11, 21))
+            counted = {"feed", *(f"f{n}" for n in range(9))}
+            for found in (segments(turn, counted, days), segment_prices(turn, days, counted)):
+                assert len(found) == 1
+
+        desk.turn(work)
+        return len(seen)
+
+    in_segment(desk, "large", 80, 8000, 400, "USD")
+    assert asked() == 4
 
 
 def test_what_has_no_segment_is_part_of_the_whole_and_said(desk: Desk) -> None:

@@ -31,6 +31,7 @@ from handlers.conversation import (
     Heading,
     Items,
     Link,
+    Listing,
     Mention,
     Message,
     Option,
@@ -228,6 +229,20 @@ def test_a_table_is_aligned_and_says_how_many_rows_are_left() -> None:
     assert left.header == table.header
     assert left.rows == rows[-len(left.rows) :]
     assert _last_line(rendered) == f"{len(left.rows)} more rows in the thread."
+
+
+def test_lines_of_a_file_keep_their_characters_and_go_on_in_the_thread() -> None:
+    lines = ("@@ -1,2 +1,2 @@", "   a: <b>", "+  c: `d` ```e", "")
+    (made,) = render(_of(Listing(lines=lines))).blocks
+    wanted = "```@@ -1,2 +1,2 @@\n   a: &lt;b&gt;\n+  c: ˋdˋ ˋˋˋe\n```"
+    assert made["text"]["text"] == wanted
+    many = Listing(lines=tuple(f"+  line {n}: {'x' * 60}" for n in range(900)))
+    rendered = render(_of(many))
+    assert rendered.rest is not None
+    (left,) = rendered.rest.blocks
+    assert isinstance(left, Listing)
+    assert left.lines == many.lines[-len(left.lines) :]
+    assert _last_line(rendered) == f"{len(left.lines)} more lines in the thread."
 
 
 def test_a_wide_table_goes_on_in_another_with_its_first_column() -> None:

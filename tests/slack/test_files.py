@@ -125,6 +125,7 @@ async def test_a_role_that_is_gone_when_the_form_is_sent(
     world.slack.groups[0]["users"] = [ENGINEER]
     world.clock.now = world.clock.now.replace(minute=5)
     answer = await send(world, form, b"nonsense")
+    assert world.slack.downloads == []
     assert answer["view"]["title"]["text"] == "Not done"
     assert "This needs the role lead" in str(answer)
     assert replays(world.kernel.database) == []

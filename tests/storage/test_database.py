@@ -42,6 +42,20 @@ async def test_works_that_share_a_commit_fail_alone(database: Database) -> None:
     assert await _rows(database) == [n for n in range(100) if n % 3]
 
 
+async def test_what_is_read_together_is_of_one_moment(database: Database) -> None:
+    await _table(database)
+
+    def twice(connection: Connection) -> tuple[int, int]:
+        count = text("SELECT count(*) FROM t")
+        before = connection.execute(count).scalar_one()
+        with database.write() as other:
+            other.execute(text("INSERT INTO t VALUES (1)"))
+        return before, connection.execute(count).scalar_one()
+
+    assert await database.in_read(twice) == (0, 0)
+    assert await _rows(database) == [1]
+
+
 async def test_a_result_is_given_out_after_its_commit(database: Database) -> None:
     await _table(database)
 

@@ -19,6 +19,7 @@ from handlers.conversation import (
     Facts,
     Heading,
     Items,
+    Listing,
     Mention,
     Message,
     Paragraph,
@@ -123,6 +124,8 @@ def _said(block: Block) -> Iterator[str]:
         case Items():
             yield block.title
             yield from map(_words, block.items)
+        case Listing():
+            yield from block.lines
         case Table():
             for row in (block.header, *block.rows):
                 yield "".join(row)

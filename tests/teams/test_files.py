@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from bot.settings import TeamsSettings
-from bot.teams.files import INFO, allowed
+from bot.teams.files import allowed
+from bot.teams.heard import FILE
 from handlers.conversation import LARGEST_FILE
 from storage.database import Database
 from storage.policy_file import LoadedPolicy
@@ -60,7 +61,7 @@ async def say(home: House, drive: Drive, typed: str, *, who: str = "finops", fil
     chat = home.fake.personal_chat(user)
     activity = home.hands.make.message(user, chat, typed, mentions=False)
     one: dict[str, Any] = {
-        "contentType": INFO,
+        "contentType": FILE,
         "contentUrl": "https://example-my.sharepoint.com/app.yaml",
         "name": "app.yaml",
         "content": {
@@ -106,6 +107,7 @@ async def test_only_one_file_and_only_for_the_role(home: House, drive: Drive) ->
     assert "one file alone" in await say(home, drive, "policy replay", files=2)
     assert "This needs the role FinOps" in await say(home, drive, "policy replay", who="lead")
     await say(home, drive, "help")
+    assert drive.asked == []
     assert replays(home.kernel.database) == []
 
 

@@ -22,6 +22,9 @@ export function blockNode(block, { chart, press, level }) {
       return el("div", { class: "block items" },
         block.title ? el(`h${level + 1}`, { class: "items-title" }, block.title) : null,
         el(block.numbered ? "ol" : "ul", {}, block.items.map((item) => el("li", {}, spans(item)))));
+    case "listing":
+      return el("pre", { class: "block listing", tabindex: "0", role: "group", "aria-label": "Lines of a file" },
+        el("code", {}, block.lines.join("\n")));
     case "table":
       return table(block);
     case "band":

@@ -1,0 +1,69 @@
+"""``/council remove``: what somebody put on the agenda is taken off it again, while nobody has spoken on it."""
+
+from guardrails.suggest import did_you_mean
+from handlers.conversation import Heading, Interaction, Message, Paragraph, Private, said, text
+from handlers.council.add import next_frame
+from handlers.council.agenda import item_of
+from handlers.council.frame import key_of
+from handlers.council.message import item_key
+from handlers.refusals import AlreadyDecided, NotAllowed, NotFound, Unreadable
+from handlers.router import command
+from handlers.turn import Turn
+from storage import council
+from storage.council import ItemRow
+
+
+@command(
+    "council remove",
+    permission="read",
+    does="takes off the agenda what you added",
+    usage="TEXT or a sandbox's name",
+)
+def remove(turn: Turn, it: Interaction) -> Private:
+    """Takes off an item that people added: whoever added it may, and FinOps."""
+    typed = " ".join(it.inputs.get("text", "").split())
+    if not typed:
+        raise Unreadable("Say what to take off the agenda: /council remove TEXT.")
+    council.lock_agenda(turn.connection)
+    row = _found(turn, typed)
+    person = it.actor.person.strip().lower()
+    if not row.asked_by:
+        raise NotAllowed("The numbers ask this, nobody added it: it goes when its reason does.")
+    if person != row.asked_by and "finops" not in it.actor.roles:
+        raise NotAllowed(f"{row.asked_name} added this. They can take it off, or a FinOps owner.")
+    if row.state != "open" or council.votes(turn.connection, row.id):
+        raise AlreadyDecided(
+            "People have spoken on this already: the council decides it, or defers it."
+        )
+    council.remove_item(turn.connection, row.id)
+    turn.edit(item_key(item_of(row)), _removed(row.title, it.actor.name))
+    turn.audit(
+        person,
+        "council.removed",
+        key_of(row.week),
+        row.title,
+        kind=row.kind,
+        thing=row.subject,
+        added_by=row.asked_by,
+    )
+    return Private(message=said(f"“{row.title}” is off the agenda."))
+
+
+def _found(turn: Turn, typed: str) -> ItemRow:
+    """The item of the next council that is called so, else of the one that is open; locked. Raises NotFound."""
+    c, week = turn.connection, str(next_frame(turn).week)
+    rows = [*council.items(c, week, lock=True), *council.left_over(c, week)]
+    last = council.digest_before(c, week)
+    if last is not None and last.closed_at is None:
+        council.digest(c, last.week, lock=True)
+        rows += council.items(c, last.week, lock=True)
+    row = next((r for r in rows if r.title.casefold() == typed.casefold()), None)
+    if row is None:
+        hint = did_you_mean(typed, [r.title for r in rows])
+        raise NotFound(f"“{typed}” is not on the agenda{hint or ': see /council next.'}")
+    return row
+
+
+def _removed(title: str, name: str) -> Message:
+    words = f"{name} took off: {title}"
+    return Message(summary=words, blocks=(Heading(text="Removed"), Paragraph(text=text(words))))

@@ -1,0 +1,98 @@
+"""What people added to the agenda is taken off it again: by whom, until when."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from storage.database import Database
+from storage.tables.council import CouncilItem
+from tests.conftest import Clock
+from tests.handlers.councils import Hall, at, council_policy
+from tests.handlers.sandboxing import labels, refused
+
+TOPIC = "Which model serves search next year?"
+
+
+@pytest.fixture
+def hall(database: Database, clock: Clock) -> Hall:
+    made = Hall(database, council_policy(), clock)
+    typed(made, f"add {TOPIC}", "product")
+    return made
+
+
+def typed(hall: Hall, words: str, who: str) -> Any:
+    return hall.act("command", "council", text=words, who=who)
+
+
+def test_the_agenda_says_who_added_what(hall: Hall) -> None:
+    assert "(added by Product owner)" in str(typed(hall, "next", "engineer"))
+
+
+@pytest.mark.parametrize("who", ["product", "finops"])
+def test_who_added_it_and_finops_take_it_off(hall: Hall, who: str) -> None:
+    said = typed(hall, f"remove  {TOPIC.upper()}", who)
+    assert said.message.summary == f"“{TOPIC}” is off the agenda."
+    assert hall.rows(CouncilItem) == []
+    (entry,) = hall.audited("council.removed")
+    assert (entry.actor, entry.reason) == (f"{who}@example.com", TOPIC)
+    assert entry.detail["added_by"] == "product@example.com"
+    assert typed(hall, f"add {TOPIC}", "lead").kind == "private"  # and may come again
+    assert hall.chain_holds()
+
+
+def test_nobody_else_does(hall: Hall) -> None:
+    said = refused(typed(hall, f"remove {TOPIC}", "lead"))
+    assert said == (
+        "not-allowed: Product owner added this. They can take it off, or a FinOps owner."
+    )
+    assert len(hall.rows(CouncilItem)) == 1
+
+
+def test_what_is_not_there_is_said_with_what_may_be_meant(hall: Hall) -> None:
+    said = refused(typed(hall, "remove which model", "product"))
+    assert said == f"not-found: “which model” is not on the agenda; did you mean {TOPIC}?"
+    said = refused(typed(hall, "remove nothing of it", "product"))
+    assert said == "not-found: “nothing of it” is not on the agenda: see /council next."
+    assert refused(typed(hall, "remove", "product")).startswith("unreadable")
+
+
+def test_what_stands_in_the_thread_says_that_it_was_removed(hall: Hall) -> None:
+    hall.clock.now = at(24)
+    hall.post()
+    row = hall.item(TOPIC)
+    assert typed(hall, f"remove {TOPIC}", "product").kind == "private"
+    card = hall.shown(f"council:2026-W48:item:{row.id}")
+    assert labels(card) == []
+    assert card.summary == f"Product owner took off: {TOPIC}"
+    pressed = hall.act("press", "council.continue", row.id, who="lead")
+    assert refused(pressed).startswith("not-found")
+    hall.clock.now = at(25, 14)
+    hall.due()
+    assert hall.audited("council.closed")
+    assert not hall.posts("council:2026-W48:minutes")  # nothing was left to decide
+
+
+def test_after_a_word_on_it_the_council_decides(hall: Hall) -> None:
+    hall.clock.now = at(24)
+    hall.post()
+    hall.say("continue", TOPIC, "finance")
+    said = refused(typed(hall, f"remove {TOPIC}", "product"))
+    assert said.startswith("already-decided: People have spoken on this already")
+    hall.say("object", TOPIC, "lead")  # open again, but not unspoken
+    assert refused(typed(hall, f"remove {TOPIC}", "finops")).startswith("already-decided")
+
+
+def test_what_the_numbers_ask_is_theirs(hall: Hall) -> None:
+    hall.busy()
+    hall.post()
+    said = refused(typed(hall, "remove try-lora", "finops"))
+    assert said.startswith("not-allowed: The numbers ask this")
+
+
+def test_what_waits_since_a_council_that_was_not_held(hall: Hall) -> None:
+    hall.clock.now = at(27)
+    assert typed(hall, f"remove {TOPIC}", "product").kind == "private"
+    hall.clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    hall.post()
+    assert hall.rows(CouncilItem) == []
