@@ -14,7 +14,7 @@ from guardrails.periods import Period, in_words
 from handlers.ask.saying import as_shown, exact
 from handlers.budgets.standing import HISTORY
 from handlers.conversation import Block, Heading, Small, Table, text
-from handlers.dashboards.parts import Days, made_of
+from handlers.dashboards.parts import Days, see, typed
 from handlers.turn import Turn
 from storage import spend
 
@@ -154,7 +154,8 @@ def accrued(turn: Turn, days: Days) -> list[Block]:
         Heading(text=title),
         *([Small(text=text(" ".join(said)))] if said else []),
         Table(header=header, rows=rows, align="lrrr"),
-        made_of(
-            "/spend top providers yesterday", note="expected from the complete days of each before"
+        see(
+            typed(Period(min(a.days.first for a in found), days.all.last)),
+            note="expected from the complete days of each before",
         ),
     ]

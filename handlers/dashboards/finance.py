@@ -8,6 +8,7 @@ from decimal import Decimal
 from guardrails.alerts import words
 from guardrails.periods import Period
 from handlers.ask.segments import REVENUE
+from handlers.ask.subjects import unnamed
 from handlers.budgets.standing import standings
 from handlers.conversation import Actor, Block, Fact, Facts, Heading, Message, Small, text
 from handlers.dashboards.accruals import accrued
@@ -15,7 +16,6 @@ from handlers.dashboards.charts import part_of, spend_band, spend_multiples, spe
 from handlers.dashboards.costs import price_tables
 from handlers.dashboards.engineers import runway_table
 from handlers.dashboards.parts import (
-    UNALLOCATED,
     Days,
     Whole,
     change,
@@ -25,6 +25,7 @@ from handlers.dashboards.parts import (
     money,
     parts_table,
     share,
+    typed,
     whole_of,
 )
 from handlers.turn import Turn
@@ -50,7 +51,7 @@ def finance(turn: Turn, _actor: Actor) -> Message:
     )
     for segment in earned:
         sums[segment] += 0  # it earns, although nothing was spent on it
-    whole = whole_of(sums, currency)
+    whole = whole_of(sums, currency, nothing=unnamed("segment"))
     title = f"Finance: {money(whole.total, currency)} in {words.days(days.all.days)}"
     blocks: list[Block] = [
         Heading(text=title),
@@ -58,9 +59,7 @@ def finance(turn: Turn, _actor: Actor) -> Message:
         *_left_out(without),
         parts_table("Segment", whole, *_segments(whole, ai, earned)),
         *_caution(ai, earned),
-        made_of(
-            "/spend top segments last 30d", "/spend unclaimed last 30d", note=growing_line(days)
-        ),
+        made_of(*_commands(whole, days), note=growing_line(days)),
         *(
             _course(turn, days, ai_by_day)
             or spend_band("Spend of the company", by_day, days, currency)
@@ -71,6 +70,12 @@ def finance(turn: Turn, _actor: Actor) -> Message:
         *_budgets(turn),
     ]
     return Message(summary=title, blocks=tuple(blocks))
+
+
+def _commands(whole: Whole, days: Days) -> list[str]:
+    """What shows the sum, and the first segment."""
+    first = next((name for name, amount in whole.parts if amount and name != whole.nothing), "")
+    return [typed(days.all), *([typed("segment", first, days.all)] if first else [])]
 
 
 def _segments(
@@ -89,7 +94,7 @@ def _segments(
         name: (
             revenue if got[name] else "–",
             share(got[name] - cost[name], got[name])
-            if name != UNALLOCATED and got[name] > 0 and cost[name] > 0
+            if name != whole.nothing and got[name] > 0 and cost[name] > 0
             else "–",
         )
         for name, revenue in zip(names, said, strict=True)
@@ -153,8 +158,7 @@ def _what_changed(turn: Turn, days: Days) -> list[Block]:
     chart = spend_waterfall(before, now, days, turn.policy.workspace.currency)
     if not chart:
         return []
-    note = f"{words.days(days.whole.days)} that are complete, and as many before"
-    return [*chart, made_of("/spend why last 30d", "/spend top teams last 30d", note=note)]
+    return [*chart, made_of(typed("why", days.all), typed("top teams", days.all))]
 
 
 def _earned(turn: Turn, period: Period) -> Decimal:

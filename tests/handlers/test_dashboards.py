@@ -199,6 +199,14 @@ FIGURES = {
         "/spend forecast feature talk": ["$800"],
         f"/spend unit feature talk {ALL}": ["$3.45", "+25 %"],
     },
+    "finance": {
+        f"/spend {ALL}": ["$1,410"],
+        f"/spend segment big {ALL}": ["$1,260"],
+        f"/spend why {ALL}": ["$1,300", "$1,015", "+28 %"],
+        f"/spend top teams {ALL}": ["$1,300"],
+        f"/spend unit {ALL}": ["$2.75", "+33 %"],
+        "/spend budgets": ["search-month"],
+    },
     "executive": {
         f"/spend {ALL}": ["$1,410"],
         f"/spend unit {ALL}": ["$2.75", "+33 %"],
@@ -217,7 +225,12 @@ def test_the_commands_that_a_dashboard_names_have_its_figures(
 ) -> None:
     """A dashboard compared with the days directly before, its commands with those of the period before."""
     desk = Desk(sqlite, made(), clock)
-    mine: dict[str, Any] = {"team": "search", "is_ai": True, "allocated_by": "tags"}
+    mine: dict[str, Any] = {
+        "team": "search",
+        "segment": "big",
+        "is_ai": True,
+        "allocated_by": "tags",
+    }
     ranker, chat = (
         {"experiment": "ranker", "feature": "find"},
         {"experiment": "chat", "feature": "talk"},
@@ -234,7 +247,7 @@ def test_the_commands_that_a_dashboard_names_have_its_figures(
     )  # between the days that are compared
     desk.daily(5, is_ai=True, service="Bedrock", account="sales", allocated_by="none")
     for served in (ranker, chat):
-        desk.measure("outputs", 7.25, **served)
+        desk.measure("outputs", 7.25, segment="big", **served)
         desk.measure("ndcg", 0.4, **served)
     desk.turn(lambda turn: publish(turn, [finding()]))
     which = DASHBOARDS.get(name, engineers)
@@ -430,7 +443,7 @@ def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
     segments = rows(tables(shown)[0])
     assert segments["big"] == ("$4,380", "$12,000", "76 %")
     assert segments["small"] == ("$0", "$3,251", "–")
-    assert segments["not allocated"] == ("$580", "–", "–")
+    assert segments["no segment"] == ("$580", "–", "–")
     assert segments["All"] == ("$4,960", "$15,251", "77 %")
     assert "CHF is left out" in words(shown)
     (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
