@@ -1,6 +1,5 @@
 """``sandrail digest``: a week's digest of the council, as it would be posted or was, without posting."""
 
-import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +39,7 @@ def digest_command(
 
     The same week, policy and database always give the same digest.
     """
+    from bot.cli.printed import printed
     from guardrails.council import Week
 
     try:
@@ -49,24 +49,7 @@ def digest_command(
     with started(config) as start:
         digest = _digest(start, asked)
         zone = start.loaded.policy.workspace.zone
-    messages = digest.every()
-    match output:
-        case Format.text:
-            from bot.cli.digest_text import as_text
-
-            typer.echo("\n\n".join(as_text(m, zone) for m in messages))
-        case Format.html:
-            from bot.cli.digest_text import as_page
-
-            typer.echo(as_page(messages, zone))
-        case Format.slack:
-            from bot.slack.blocks import render
-
-            typer.echo(_json([render(m).as_arguments() for m in messages]))
-        case Format.teams:
-            from bot.teams.cards import card
-
-            typer.echo(_json([card(m).card for m in messages]))
+    typer.echo(printed(digest.every(), zone, output.value))
 
 
 def _digest(start: "Start", asked: "Week | None") -> "Digest":
@@ -85,7 +68,3 @@ def _digest(start: "Start", asked: "Week | None") -> "Digest":
             return digest_of(frame_of(turn, week))
         except LookupError as error:
             raise fail(str(error)) from None
-
-
-def _json(messages: list[dict[str, object]]) -> str:
-    return json.dumps(messages, indent=2, ensure_ascii=False)

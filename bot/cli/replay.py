@@ -64,7 +64,7 @@ def _days(text: str) -> int:
 
 
 def _show(report: "Report", workspace: "Workspace") -> None:
-    from bot.cli.digest_text import as_text
+    from bot.cli.printed import as_text
     from handlers.replay.message import report_message
 
     message = report_message(report, workspace.currency, most=MOST)

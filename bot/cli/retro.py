@@ -1,6 +1,5 @@
 """``sandrail retro``: a quarter's retrospective, as it was posted or would be, without posting."""
 
-import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +51,7 @@ def retro_command(
     Each rule by what it did, with a proposal, the replay's numbers and the exact change of the policy. Nothing is
     changed.
     """
+    from bot.cli.printed import as_json, printed
     from guardrails.retro.quarter import Quarter
 
     try:
@@ -61,30 +61,15 @@ def retro_command(
     with started(config) as start:
         made = _retro(start, asked)
         zone = start.loaded.policy.workspace.zone
-    messages = made.every()
     match output:
-        case Format.text:
-            from bot.cli.digest_text import as_text
-
-            typer.echo("\n\n".join(as_text(m, zone) for m in messages))
-        case Format.html:
-            from bot.cli.digest_text import as_page
-
-            typer.echo(as_page(messages, zone))
-        case Format.slack:
-            from bot.slack.blocks import render
-
-            typer.echo(_json([render(m).as_arguments() for m in messages]))
-        case Format.teams:
-            from bot.teams.cards import card
-
-            typer.echo(_json([card(m).card for m in messages]))
         case Format.json:
-            typer.echo(_json({"quarter": made.quarter, **made.to_json()}))
+            typer.echo(as_json({"quarter": made.quarter, **made.to_json()}))
         case Format.patch:
             if not made.patch:
                 err.print(f"Nothing is proposed to be changed for {made.quarter}.", markup=False)
             typer.echo(made.patch, nl=False)
+        case _:
+            typer.echo(printed(made.every(), zone, output.value))
 
 
 def _retro(start: "Start", asked: "Quarter | None") -> "Retro":
@@ -109,7 +94,3 @@ def _retro(start: "Start", asked: "Quarter | None") -> "Retro":
         err.print(why, markup=False, soft_wrap=True)
 
     return make(start.database, start.loaded, now, quarter, progress)
-
-
-def _json(said: object) -> str:
-    return json.dumps(said, indent=2, ensure_ascii=False)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from bot.cli.digest_text import as_text
+from bot.cli.printed import as_text
 from guardrails.council import Week
 from guardrails.policy.council import Council
 from handlers.alerts.publish import publish

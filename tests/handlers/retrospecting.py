@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from bot.cli.digest_text import as_text
+from bot.cli.printed import as_text
 from guardrails.money import MICROS
 from guardrails.retro.quarter import Quarter
 from handlers.alerts.record import to_json

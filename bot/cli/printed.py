@@ -1,5 +1,6 @@
-"""Messages as plain text and as one page, for a terminal and for mail."""
+"""Messages as commands print them: plain text, one page for mail, and what Slack and Teams are sent."""
 
+import json
 from collections.abc import Sequence
 from html import escape
 from zoneinfo import ZoneInfo
@@ -32,6 +33,29 @@ _STYLE = (
     "pre{overflow-x:auto}.r{text-align:right;font-variant-numeric:tabular-nums}small{opacity:.75}"
     "article{border-top:1px solid #8886;padding-top:.5rem;margin-top:1.5rem}"
 )
+
+
+def printed(messages: Sequence[Message], zone: ZoneInfo, form: str) -> str:
+    """The messages in a form: text, html, slack or teams; times in the zone."""
+    match form:
+        case "text":
+            return "\n\n".join(as_text(m, zone) for m in messages)
+        case "html":
+            return as_page(messages, zone)
+        case "slack":
+            from bot.slack.blocks import render
+
+            return as_json([render(m).as_arguments() for m in messages])
+        case "teams":
+            from bot.teams.cards import card
+
+            return as_json([card(m).card for m in messages])
+    raise ValueError(form)
+
+
+def as_json(said: object) -> str:
+    """Indented, with the letters of every language as they are."""
+    return json.dumps(said, indent=2, ensure_ascii=False)
 
 
 def as_text(message: Message, zone: ZoneInfo) -> str:
