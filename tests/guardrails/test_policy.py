@@ -8,13 +8,13 @@ import yaml
 
 from guardrails.authority import may, roles_of
 from storage.policy_file import (
-    _EXAMPLES,
     PolicyRefusedError,
     load_policy,
     parse_policy,
     policy_hash,
     policy_schema,
 )
+from storage.policy_sentences import _EXAMPLES
 from tests.conftest import POLICY
 
 ROOT = Path(__file__).parents[2]
