@@ -105,7 +105,7 @@ def test_a_kill_halts_the_sandbox_when_who_presses_may(hall: Hall) -> None:
 def test_who_has_no_voice_and_what_is_not_known(hall: Hall) -> None:
     answer = refusal(hall.say("continue", TOPIC, "operator"))
     assert answer.endswith(
-        "roles lead, product owner, finance partner, executive and FinOps decide. Ask one of them."
+        "roles lead, product owner, finance partner, executive and FinOps owner decide. Ask one of them."
     )
     for choice in ("kill", "object"):  # told before a form is filled in
         pressed = hall.act("press", f"council.{choice}", hall.item(TOPIC).id, who="operator")
