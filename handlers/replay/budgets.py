@@ -52,19 +52,23 @@ class Books:
         return self._spent[key]
 
     def burn(self, policy: Policy, budget: Budget, span: Span, through: date, day: date) -> Burn:
-        """The course as it was known on a day; a limit changes nothing that is looked at here."""
+        """The course as it was known on a day; a limit changes nothing that is looked at here. What was billed by
+        then of the days after ``through`` is what is billed of them now: how it grew is not kept."""
         key = (
             policy.workspace.model_dump_json(),
             str(budget.scope),
             span.first,
             span.last,
             through,
+            day,
         )
         if key not in self._burns:
             first = min(span.first, through - HISTORY)
             known = self.spent(policy, budget)
-            begin, end = (first - known.first).days, (max(first, through) - known.first).days + 1
-            seen = Spent(first, known.days[max(begin, 0) : end])
+            begin = max((first - known.first).days, 0)
+            end = (max(first, through) - known.first).days + 1
+            newest = (self.rounds.seen(day) - known.first).days + 1
+            seen = Spent(first, known.days[begin:end], known.days[end:newest])
             self._burns[key] = burn(seen, span.first, span.last, None, day, interval=False)
         return self._burns[key]
 

@@ -84,7 +84,7 @@ def test_a_replay_asks_these_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shares stood in the replay too: with one changed here it went on replaying the other."""
     before = at(1) - timedelta(days=1)
     some = Decimal(100)
-    declined = Past("a", "2026-09", "actual", before, before, "declined", some, some)
+    declined = Past("a", "2026-09", "actual", before, before.date(), before, "declined", some, some)
     one, nudges = course(500, 0, forecast=630, past=(declined,)), Nudges(actual=(), forecast=())
     assert [b.amount for b in run(one, nudges, Decimal(0)).begun] == [130]
     monkeypatch.setattr(overruns, "WORSE", Decimal("1.4"))
