@@ -138,7 +138,7 @@ def doubts(report: Report) -> list[str]:
 
 
 def sum_rows(report: Report, currency: str) -> list[tuple[str, str, str]]:
-    """Rows of (what, now, new): requests by rung, words by role, waiting, halts, overspend."""
+    """Rows of (what, now, new): requests by rung, approvals by role, waiting, halts, overspend."""
     sides = (report.before, report.after)
     rows = []
     for name in sorted({n for s in sides for n, _ in s.by_rung}):
@@ -147,7 +147,7 @@ def sum_rows(report: Report, currency: str) -> list[tuple[str, str, str]]:
     for roles in sorted({r.roles for s in sides for r in s.by_role}):
         loads = [next((r for r in s.by_role if r.roles == roles), None) for s in sides]
         said = [f"{r.words}, {_hours(r.waits)} h waiting" if r else "0" for r in loads]
-        rows.append((f"words of {roles}", *said))
+        rows.append((f"approvals by {roles}", *said))
     rows.append((WORDS, *(str(s.words) for s in sides)))
     rows.append((WAITED, *(_hours(s.waits) for s in sides)))
     rows.append(("working hours to decide, at most", *(_hours(s.hours) for s in sides)))
