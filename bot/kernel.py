@@ -55,9 +55,9 @@ class Kernel:
                 return found
         return ()
 
-    def permits(self, interaction: Interaction) -> bool:
-        """Whether the actor may do this at all: what is dear is not done for anybody else."""
-        return router.permits(self.loaded, interaction)
+    def takes_files(self, interaction: Interaction) -> bool:
+        """Whether files are of use in this, from somebody who may do it: they are fetched and read only then."""
+        return router.takes_files(self.loaded, interaction)
 
     async def answer(self, interaction: Interaction) -> AnyReply:
         """The reply to an interaction, after its transaction; what it posts is on its way."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from guardrails.authority import may
 from guardrails.policy.model import Policy
 from guardrails.typed_periods import EXAMPLES
 from handlers.ask.subjects import ASKED, Names, is_name, usual
@@ -57,7 +58,8 @@ def show_help(turn: Turn, it: Interaction) -> Private:
 @command("spend help", permission="read", does="shows what /spend can do", looks=True)
 def show_spend_help(turn: Turn, it: Interaction) -> Private:
     """The commands that begin with /spend."""
-    return Private(message=help_message(turn.policy, "spend", _names(turn)))
+    sees = may(turn.policy, "spend.read", it.actor.roles)
+    return Private(message=help_message(turn.policy, "spend", _names(turn) if sees else _NAMES))
 
 
 def _names(turn: Turn) -> dict[str, str]:
@@ -70,8 +72,11 @@ def _names(turn: Turn) -> dict[str, str]:
         sums = {}
     for key in sums:
         dearest = sorted(sums[key], key=lambda n: (-sums[key][n], n))
-        plain = [n for n in dearest if _PLAIN.fullmatch(n) and is_name(known, n)]
-        found |= dict(zip((key, "other") if key == "experiment" else (key,), plain, strict=False))
+        wanted = (key, "other") if key == "experiment" else (key,)
+        plain = (
+            n for n in dearest if _PLAIN.fullmatch(n) and is_name(known, n)
+        )  # no more than wanted
+        found |= dict(zip(wanted, plain, strict=False))
     if turn.policy.budgets:
         found["budget"] = turn.policy.budgets[0].name
     return found

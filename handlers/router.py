@@ -41,6 +41,7 @@ class Registered:
     """A handler with the permission it demands. ``does``, ``usage``, ``example``: what a command's help shows.
 
     ``looks``: it changes nothing, so that it is given a view of the database, and clicks do not wait for it.
+    ``takes_files``: a surface fetches what is handed in with it.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Registered:
     usage: str = ""
     example: str = ""
     looks: bool = False
+    takes_files: bool = False
 
 
 _registry: dict[tuple[Kind, str], Registered] = {}
@@ -65,12 +67,13 @@ def _register(
     usage: str = "",
     example: str = "",
     looks: bool = False,
+    takes_files: bool = False,
 ) -> Callable[[Handler], Handler]:
     def keep(handler: Handler) -> Handler:
         if (kind, name) in _registry:
             raise ValueError(f"two handlers for the {kind} {name}")
         _registry[kind, name] = Registered(
-            kind, name, permission, handler, does, usage, example, looks
+            kind, name, permission, handler, does, usage, example, looks, takes_files
         )
         return handler
 
@@ -84,9 +87,11 @@ def press(
     return _register("press", name, permission, looks=looks)
 
 
-def submission(name: str, *, permission: Permission) -> Callable[[Handler], Handler]:
+def submission(
+    name: str, *, permission: Permission, takes_files: bool = False
+) -> Callable[[Handler], Handler]:
     """Registers what a form's submission does."""
-    return _register("submission", name, permission)
+    return _register("submission", name, permission, takes_files=takes_files)
 
 
 def command(
@@ -97,9 +102,10 @@ def command(
     usage: str = "",
     example: str = "",
     looks: bool = False,
+    takes_files: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Registers a command by its words, such as ``spend mine``; the rest arrives as input ``text``."""
-    return _register("command", name, permission, does, usage, example, looks)
+    return _register("command", name, permission, does, usage, example, looks, takes_files)
 
 
 def home(*, permission: Permission) -> Callable[[Handler], Handler]:
@@ -203,13 +209,14 @@ def answer(
     return Answered(reply, bool(turn.said))
 
 
-def permits(loaded: LoadedPolicy, interaction: Interaction) -> bool:
-    """Whether the actor may do this at all: files are fetched and read only then."""
+def takes_files(loaded: LoadedPolicy, interaction: Interaction) -> bool:
+    """Whether files are of use in this, from somebody who may do it: they are fetched and read only then."""
     try:
-        _check(loaded, _find_for(interaction)[0], interaction)
+        found, _ = _find_for(interaction)
+        _check(loaded, found, interaction)
     except Refusal:
         return False
-    return True
+    return found.takes_files
 
 
 def looks(interaction: Interaction) -> bool:

@@ -288,7 +288,7 @@ class _Door:
                 thread=str(asked.thread) if asked.thread is not None else None,
             ),
         )
-        if self._kernel.permits(interaction):
+        if self._kernel.takes_files(interaction):
             for text in interaction.files.values():
                 await read_ahead(text)
         reply = await self._kernel.answer(interaction)

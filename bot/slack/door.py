@@ -179,7 +179,9 @@ class Door:
                 )
                 return Refused(reason="not-installed", sentence=_NOT_INSTALLED)
             actor = await workspace.people.actor(asked.user, asked.user_name)
-            if asked.uploads and self._kernel.permits(asked.interaction(actor, workspace.tenant)):
+            if asked.uploads and self._kernel.takes_files(
+                asked.interaction(actor, workspace.tenant)
+            ):
                 asked = await with_files(workspace.calls, self._surface.settings.api_url, asked)
             reply = await self._kernel.answer(asked.interaction(actor, workspace.tenant))
             if asked.at_home and not isinstance(reply, OpenForm | FieldErrors):

@@ -244,14 +244,22 @@ def _listing(block: Listing, room: int, context: Context) -> tuple[list[Element]
     for i, line in enumerate(block.lines):
         # Spaces side by side would show as one.
         kept = _SPACES.sub(lambda found: "\u00a0" * len(found[0]), line)
-        shown = elements(text(Code(text=kept)), context.mentions, size="Small")
-        if made and shown:
+        shown = elements(text(Code(text=kept)), context.mentions, size="Small") or [_blank()]
+        if made:
             shown[0]["spacing"] = "None"
         room -= weight(shown) + 1
         if room < 0:
             return made, [Listing(lines=block.lines[i:])]
         made += shown
     return made, []
+
+
+def _blank() -> Element:
+    """A line without words, which counts in a patch: of one without anything Teams makes nothing."""
+    return {
+        "type": "RichTextBlock",
+        "inlines": [{"type": "TextRun", "text": "\u00a0", "size": "Small"}],
+    }
 
 
 def _table(block: Table, room: int) -> tuple[list[Element], list[Block]]:

@@ -20,7 +20,6 @@ from handlers.policy_rules.reading import too_large
 log = logging.getLogger(__name__)
 
 HOSTS = tuple(f".sharepoint.{end}" for end in ("com", "us", "cn", "de"))
-COMMANDS = ("policy",)  # those that take a file
 NAME = "file"
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
 _AGAIN = "Teams did not hand the file over just now; send it again."
@@ -29,7 +28,7 @@ _AGAIN = "Teams did not hand the file over just now; send it again."
 async def with_file(surface: TeamsSurface, heard: Heard) -> Heard:
     """A command with the text of the file that came with it, or a sentence why there is none."""
     urls = heard.attached
-    if not urls or heard.kind != "command" or heard.name not in COMMANDS:
+    if not urls:
         return heard
     try:
         if len(urls) > 1:

@@ -166,7 +166,7 @@ class Turns:
     async def _reply(self, heard: Heard) -> tuple[Actor, AnyReply]:
         actor = await self._surface.people.actor(heard.sender, heard.where)
         try:
-            if self._kernel.permits(heard.interaction(actor)):
+            if self._kernel.takes_files(heard.interaction(actor)):
                 heard = await with_file(self._surface, heard)
                 for text in heard.files.values():
                     await read_ahead(text)

@@ -43,6 +43,7 @@ class Given:
     permission="policy.replay",
     does="what a changed policy would have done on stored history",
     usage="[30d, 90d or 180d]",
+    takes_files=True,
 )
 def ask_by_command(turn: Turn, it: Interaction) -> OpenForm | Done:
     """Opens the form; a file that came with the command is taken at once."""
@@ -65,7 +66,7 @@ def ask(turn: Turn, it: Interaction) -> OpenForm:
     return _form(turn, it, USUAL)
 
 
-@submission("policy.replay", permission="policy.replay")
+@submission("policy.replay", permission="policy.replay", takes_files=True)
 def begin(turn: Turn, it: Interaction) -> Done:
     """Checks the policy and lets it be replayed; one at a time for each person."""
     return _begin(turn, it)

@@ -176,7 +176,7 @@ def _did(loaded: LoadedPolicy, tally: Tally) -> str:
 
 
 def _listing(patch: str) -> Listing:
-    """The patch as it stands: with a line feed behind each line, git takes it."""
+    """The patch, line by line, to be read."""
     return Listing(lines=tuple(patch.removesuffix("\n").split("\n")))
 
 

@@ -28,7 +28,7 @@ from tests.handlers.asking import (
     tables,
     waterfall,
 )
-from tests.handlers.dashboarding import YESTERDAY, gate, made, overrun, sandbox
+from tests.handlers.dashboarding import MORE, YESTERDAY, gate, made, overrun, sandbox
 
 LAST = YESTERDAY - timedelta(days=1)  # the last complete day
 
@@ -601,6 +601,14 @@ def test_help_has_an_example_of_each_that_works(desk: Desk) -> None:
     for example in examples:
         reply = desk.type(example.removeprefix("/spend "))
         assert reply.kind != "refused", (example, reply)
+
+
+def test_help_names_nothing_to_whom_the_bill_is_not_for(sqlite: Database, clock: Clock) -> None:
+    desk = Desk(sqlite, made(MORE + "permissions: {spend.read: [finance]}\n"), clock)
+    desk.daily(900, experiment="secret")
+    assert desk.type("", who="engineer@example.com").kind == "refused"
+    assert "secret" not in str(desk.type("help", who="engineer@example.com"))
+    assert "secret" in str(desk.type("help", who="finance@example.com"))
 
 
 def test_help_before_the_first_bill_has_examples_too(sqlite: Database, clock: Clock) -> None:

@@ -239,15 +239,16 @@ def test_words_alone_are_runs_and_keep_their_look() -> None:
 
 def test_lines_of_a_file_keep_their_indentation() -> None:
     """Spaces side by side are shown as one."""
-    body = _body(Listing(lines=("   a: b", "-  c: 1   # d", "+  c: 2   # d")))
+    body = _body(Listing(lines=("   a: b", " ", "-  c: 1   # d", "+  c: 2   # d")))
     runs = [element["inlines"][0] for element in body]
     assert [run["text"].replace("\u00a0", "·") for run in runs] == [
         "···a: b",
+        "·",  # a line without words counts, too
         "-··c: 1···# d",
         "+··c: 2···# d",
     ]
-    assert {run["fontType"] for run in runs} == {"Monospace"}
-    assert [element.get("spacing") for element in body] == [None, "None", "None"]
+    assert {run["fontType"] for run in runs if run["text"] != "\u00a0"} == {"Monospace"}
+    assert [element.get("spacing") for element in body] == [None, "None", "None", "None"]
 
 
 def test_a_time_is_shown_in_the_readers_zone() -> None:

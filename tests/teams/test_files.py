@@ -106,7 +106,8 @@ async def test_what_cannot_be_used_is_answered(
 async def test_only_one_file_and_only_for_the_role(home: House, drive: Drive) -> None:
     assert "one file alone" in await say(home, drive, "policy replay", files=2)
     assert "This needs the role FinOps" in await say(home, drive, "policy replay", who="lead")
-    await say(home, drive, "help")
+    for other in ("help", "policy show", "policy replayed"):
+        await say(home, drive, other)
     assert drive.asked == []
     assert replays(home.kernel.database) == []
 
