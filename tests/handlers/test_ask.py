@@ -604,11 +604,11 @@ def test_help_has_an_example_of_each_that_works(desk: Desk) -> None:
 
 
 def test_help_names_nothing_to_whom_the_bill_is_not_for(sqlite: Database, clock: Clock) -> None:
-    desk = Desk(sqlite, made(MORE + "permissions: {spend.read: [finance]}\n"), clock)
-    desk.daily(900, experiment="secret")
+    desk = Desk(sqlite, made(MORE + "permissions: {spend.read: [finops]}\n"), clock)
+    desk.daily(900, experiment="hush-lora")
     assert desk.type("", who="engineer@example.com").kind == "refused"
-    assert "secret" not in str(desk.type("help", who="engineer@example.com"))
-    assert "secret" in str(desk.type("help", who="finance@example.com"))
+    assert "hush-lora" not in str(desk.type("help", who="engineer@example.com"))
+    assert "hush-lora" in str(desk.type("help", who="finops@example.com"))
 
 
 def test_help_before_the_first_bill_has_examples_too(sqlite: Database, clock: Clock) -> None:
