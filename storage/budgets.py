@@ -15,7 +15,7 @@ from guardrails.policy.model import Policy
 from storage import spend
 from storage.rows import add_row
 from storage.series_window import ENDED
-from storage.spend import rate
+from storage.spend import K, Wanted, rate
 from storage.tables.budgets import BudgetEntry, BudgetNudge
 from storage.tables.spend import BillPeriod, CostRollup, MetricPoint
 
@@ -26,6 +26,8 @@ _metrics = MetricPoint.__table__  # type: ignore[attr-defined]
 _periods = BillPeriod.__table__  # type: ignore[attr-defined]
 #: Days by which it is seen whether a bill has charges on most of them.
 MONTH = timedelta(days=31)
+#: A late bill with a smaller part of a scope's spend holds nothing up.
+MATERIAL = Decimal("0.02")
 
 
 class NoRate(LookupError):
@@ -136,11 +138,14 @@ def spend_of(
     return spend.daily(connection, policy, period, parts)
 
 
-def last_complete_day(connection: Connection, policy: Policy) -> date | None:
-    """The last day that is complete in every bill, as it was read; None when nothing was read.
+def last_complete_day(
+    connection: Connection, policy: Policy, parts: Mapping[K, Wanted] | None = None
+) -> date | None:
+    """The last day of a scope (all spend without one) that is complete in every bill that it spends on, as they
+    were read; None when nothing was read.
 
-    A bill that is behind the furthest counts while it goes on: it has charges on most days, and is at most ENDED
-    days behind. What has charges once a month says nothing of a day by its silence.
+    A bill that is behind the furthest counts while it goes on (it has charges on most days, and is at most ENDED
+    days behind) and while it has at least MATERIAL of the scope's spend: a small one must not hold up all others.
     """
     held = spend.covered(connection)
     if held is None:
@@ -154,24 +159,40 @@ def last_complete_day(connection: Connection, policy: Policy) -> date | None:
     if not read:
         return held.last - timedelta(days=max(b.complete_after_days for b in policy.bills))
     furthest = max(read.values())
-    return min(
-        day
-        for bill, day in read.items()
-        if day == furthest or _goes_on(connection, bill, day, furthest)
-    )
+    behind = {b: day for b, day in read.items() if 0 < (furthest - day).days <= ENDED}
+    late = {b: day for b, day in behind.items() if _charges_daily(connection, b, day)}
+    mine = _material(connection, policy, late, parts) if late else ()
+    return min((late[bill] for bill in mine), default=furthest)
 
 
-def _goes_on(connection: Connection, bill: str, complete: date, furthest: date) -> bool:
-    """Whether a bill that is complete only through a day before the furthest one's is late, and has not ended."""
-    if furthest - complete > timedelta(days=ENDED):
-        return False
+def _charges_daily(connection: Connection, bill: str, complete: date) -> bool:
+    """Whether a bill has charges on most days of its last month, so that its silence says that it is late: of
+    what has charges once a month it says nothing."""
     period = Period(complete - MONTH, complete)
-    days = connection.execute(
-        select(func.count(func.distinct(_rollup.c.day)))
+    days, first = connection.execute(
+        select(func.count(func.distinct(_rollup.c.day)), func.min(_rollup.c.day))
         .where(_rollup.c.bill == bill, _rollup.c.period >= period.first.replace(day=1) - MONTH)
         .where(_rollup.c.day.between(period.first, period.last))
-    ).scalar_one()
-    return 2 * int(days) > period.days
+    ).one()
+    return bool(days > 1 and 2 * days > (complete - first).days + 1)
+
+
+def _material(
+    connection: Connection,
+    policy: Policy,
+    late: Mapping[str, date],
+    parts: Mapping[K, Wanted] | None,
+) -> list[str]:
+    """Those of the late bills that are a part of the scope's spend that counts, by the month before them."""
+    period = Period(min(late.values()) - MONTH, max(late.values()))
+    try:
+        sums = spend.sums_by(connection, policy, period, "bill", only=parts)
+    except LookupError:  # without a rate shares are not known
+        return list(late)
+    whole = sum(map(abs, sums.values()), Decimal(0))
+    return [
+        bill for bill in late if whole and abs(sums.get((bill,), Decimal(0))) >= MATERIAL * whole
+    ]
 
 
 def main_allocation(

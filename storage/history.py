@@ -154,17 +154,26 @@ def gate_cases(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(_gates).order_by(_gates.c.proposed_at, _gates.c.id)).all()
 
 
+def newest_day(connection: Connection) -> date | None:
+    """The newest day that the bills have and that had come when they were read: a charge may be of a day ahead."""
+    held = spend.covered(connection)
+    read = connection.execute(select(func.max(_periods.c.ingested_at))).scalar_one()
+    if held is None or read is None:
+        return None if held is None else held.last
+    last: date = min(held.last, read.date())
+    return last
+
+
 def last_round(connection: Connection, late: dict[str, int]) -> date | None:
     """The newest day on which the bills are known to have been read: the day after their newest, when what is
     complete of them says so, else that day itself. ``late``: ``complete_after_days`` by bill."""
-    held = spend.covered(connection)
-    if held is None:
+    newest = newest_day(connection)
+    if newest is None:
         return None
-    newest = held.last
     rows = periods_of(connection)
     read_later = any(
         row.complete_through is not None
-        and row.newest == newest
+        and row.newest >= newest
         and row.complete_through >= newest - timedelta(days=late.get(row.bill, 1))
         for row in rows
     )

@@ -33,9 +33,10 @@ def burn(
 ) -> Burn:
     """The burn of the period ``period_first`` to ``period_last`` (both included), as known on ``today``.
 
-    Days from ``today`` on are never looked at. Days of the period after the last one of ``history`` are
-    days to come, of which none costs less than is billed of it. A period of which every day is known has its
-    spend as forecast, lower and upper. ``limit`` in the money of ``history``; None: no runway.
+    Days from ``today`` on are never looked at. Days of the period after the last one of ``history`` are days to
+    come, of which none costs less than is billed of it; a credit that is billed counts. A period of which every
+    day is known has its spend as forecast, lower and upper. ``limit`` in the money of ``history``; None: no
+    runway.
     ``interval=False`` leaves out the interval, which takes most of the time: lower and upper are then the
     forecast. Forecasts work on shares of the largest day, so money in any unit gives the same burn. Raises
     ValueError when the period ends before it begins.
@@ -52,7 +53,7 @@ def burn(
         daily = known.days[before : max((period_last - known.first).days + 1, 0)]
         spent = sum(daily, Decimal(0))
         open_days = ((last + (i + 1) * DAY, a) for i, a in enumerate(known.growing))
-        growing = {day: a for day, a in open_days if period_first <= day <= period_last}
+        growing = {day: a for day, a in open_days if a and period_first <= day <= period_last}
         billed = spent + sum(growing.values(), Decimal(0))
 
         def money(share: float) -> Decimal:
@@ -128,13 +129,18 @@ def _to_come(
 
 
 def _at_least(by_day: Days, spent: Decimal, growing: Mapping[date, Decimal]) -> Days:
-    """The course of which no day costs less than is billed of it."""
+    """The course of which no day costs less than is billed of it. A credit is none of what is usual: one that is
+    billed comes off the day, and one that is expected stays beside what is charged."""
     found: list[tuple[date, Decimal, Decimal, Decimal]] = []
     more, floor, before = Decimal(0), spent, spent
     for day, mean, lower, upper in by_day:
         if day in growing:
-            more += max(growing[day] - (mean - before), Decimal(0))
-            floor += growing[day]
+            billed, usual = growing[day], mean - before
+            if billed > 0:
+                more += max(billed - max(usual, Decimal(0)), Decimal(0))
+            else:
+                more += min(billed - min(usual, Decimal(0)), Decimal(0))
+            floor += billed
         before = mean
         least = min(floor, mean + more)  # credits to come may bring all of it below
         found.append((day, mean + more, max(lower + more, least), upper + more))

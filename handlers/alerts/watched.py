@@ -14,7 +14,8 @@ def watched(turn: Turn) -> str:
         return "No bill has been read yet, so nothing is watched."
     if not turn.policy.detection.signals:
         return "Nothing is watched: detection.signals in the policy is empty."
-    sentence = f"The bill is watched up to {words.day(held.last)}"
+    last = min(held.last, turn.today)  # what is charged ahead is of days that nobody has watched
+    sentence = f"The bill is watched up to {words.day(last)}"
     if held.last < turn.today - timedelta(days=1):
         return f"{sentence}; later days have not come yet."
     return f"{sentence}."

@@ -63,7 +63,7 @@ def show_forecast(turn: Turn, it: Interaction) -> Private:
 
 def forecast(turn: Turn, subject: Subject) -> Message:
     """The month of today to its end; the quarter when a budget around is of one."""
-    through = last_day(turn)
+    through = last_day(turn, subject.parts)
     if through is None:
         return said(NOTHING_READ)
     month = months(turn.today, 1)

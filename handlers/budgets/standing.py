@@ -13,7 +13,7 @@ from guardrails.policy.budgets import Budget
 from handlers.turn import Turn
 from storage import budgets, sandboxes
 from storage.budgets import NoRate
-from storage.spend import rate
+from storage.spend import K, Wanted, rate
 
 log = logging.getLogger(__name__)
 HISTORY = timedelta(days=180)
@@ -30,10 +30,11 @@ def standing(turn: Turn, budget: Budget) -> Standing | None:
 def standings_of(turn: Turn, wanted: Iterable[Budget]) -> list[Standing]:
     """Where these budgets stand, in their order, without those of which :func:`standing` has nothing to say."""
     spans = [(b, span) for b in wanted if (span := span_of(b, turn.today)) is not None]
-    through = last_day(turn) if spans else None
-    if through is None:
-        return []
-    found = (_standing(turn, budget, span, through) for budget, span in spans)
+    found = (
+        _standing(turn, budget, span, through)
+        for budget, span in spans
+        if (through := last_day(turn, budget.scope.parts)) is not None
+    )
     return [s for s in found if s is not None]
 
 
@@ -105,9 +106,9 @@ def history(turn: Turn, budget: Budget, span: Span, through: date) -> Spent:
     return spent.complete_to(through)
 
 
-def last_day(turn: Turn) -> date | None:
-    """The last day whose spend is known whole; None before the first bill."""
-    known = budgets.last_complete_day(turn.connection, turn.policy)
+def last_day(turn: Turn, parts: Mapping[K, Wanted] | None = None) -> date | None:
+    """The last day whose spend in a scope, in all without one, is known whole; None before the first bill."""
+    known = budgets.last_complete_day(turn.connection, turn.policy, parts)
     return None if known is None else min(known, turn.today - timedelta(days=1))
 
 
@@ -118,7 +119,7 @@ def base_of(turn: Turn, budget: Budget, span: Span) -> Decimal | None:
     Until the first look of a period has written the ledger, the policy's limit stands for it.
     """
     entries = budgets.ledger(turn.connection, turn.policy, budget.name, span.key)
-    through = last_day(turn) if budget.per_unit is not None else None
+    through = last_day(turn, budget.scope.parts) if budget.per_unit is not None else None
     return _base(turn, budget, span, entries, through)
 
 

@@ -75,7 +75,7 @@ def _at_end(frame: Frame, budget: Budget) -> Standing | None:
     """A budget on the last day of the period that ended between two councils, as known at the second."""
     turn, zone = frame.turn, frame.turn.policy.workspace.zone
     span = span_of(budget, frame.since.astimezone(zone).date())
-    through = last_day(turn)
+    through = last_day(turn, budget.scope.parts)
     if span is None or span.last >= turn.today or through is None:
         return None
     after = datetime.combine(span.last + DAY, time(12), zone)

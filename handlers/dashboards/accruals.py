@@ -38,7 +38,7 @@ class Accrual:
 
     @property
     def missing(self) -> Decimal:
-        """What is still to come, never below zero."""
+        """What is still to come; below zero where a credit is."""
         return self.expected - self.billed
 
 

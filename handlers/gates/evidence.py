@@ -24,7 +24,7 @@ from guardrails.policy.gates import Evidence, Gate, gate_from
 from handlers.budgets.standing import last_day
 from handlers.gates.people import still_counts
 from handlers.turn import Turn
-from storage import gates, spend
+from storage import gates, sandboxes, spend
 from storage.gates import SignRow
 from storage.sandboxes import SandboxRow
 from storage.spend import rate
@@ -60,7 +60,7 @@ def gate_of(turn: Turn, row: SandboxRow) -> Gate | None:
 
 def read_evidence(turn: Turn, row: SandboxRow, gate: Gate) -> Shown:
     """The evidence as the newest bill and metrics tell it."""
-    through = _through(turn)
+    through = _through(turn, row)
     since = stage_since(turn, row)
     signs = [
         s
@@ -78,8 +78,8 @@ def stage_since(turn: Turn, row: SandboxRow) -> date | None:
     return began.astimezone(turn.policy.workspace.zone).date() if began is not None else None
 
 
-def _through(turn: Turn) -> date | None:
-    day = last_day(turn)
+def _through(turn: Turn, row: SandboxRow) -> date | None:
+    day = last_day(turn, sandboxes.budget(row).scope.parts)
     return None if day is None else gates.known_through(turn.connection, turn.policy, day)
 
 

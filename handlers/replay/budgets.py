@@ -41,6 +41,7 @@ class Books:
     sandboxes: Sequence[Any] = ()
     _spent: dict[Any, Spent] = field(default_factory=dict)
     _burns: dict[Any, Burn] = field(default_factory=dict)
+    _complete: dict[Any, date | None] = field(default_factory=dict)
 
     def spent(self, policy: Policy, budget: Budget) -> Spent:
         """Every day of a budget's scope that any look of the replay can see."""
@@ -50,6 +51,20 @@ class Books:
             period = Period(first, max(self.rounds.last, first))
             self._spent[key] = budgets.spend_of(self.connection, policy, budget.scope.parts, period)
         return self._spent[key]
+
+    def through(self, policy: Policy, budget: Budget, day: date) -> date:
+        """The last day of a budget's scope that was complete on a morning. A bill that is late now may have been
+        then: how late is not kept."""
+        key = (
+            ",".join(f"{b.name} {b.complete_after_days}" for b in policy.bills),
+            str(budget.scope),
+        )
+        if key not in self._complete:
+            self._complete[key] = budgets.last_complete_day(
+                self.connection, policy, budget.scope.parts
+            )
+        then, now = self.rounds.through(policy, day), self._complete[key]
+        return then if now is None else min(then, now)
 
     def burn(self, policy: Policy, budget: Budget, span: Span, through: date, day: date) -> Burn:
         """The course as it was known on a day; a limit changes nothing that is looked at here. What was billed by
@@ -218,7 +233,7 @@ def _course(books: Books, policy: Policy, budget: Budget, ended: Any) -> Course:
         base = _base(books, policy, budget, span, day, at)
         if base is None:
             continue
-        through = books.rounds.through(policy, day)
+        through = books.through(policy, budget, day)
         mornings.append(
             Morning(at, day, span, books.burn(policy, budget, span, through, day), base)
         )
@@ -292,7 +307,7 @@ def _base(
         found = (in_workspace(policy, e.amount_micros, e.currency, budget.name) for e in counts)
         return sum(found, Decimal(0)) if mine else None
     parts, metric = budget.scope.parts, budget.per_unit.metric
-    through = min(books.rounds.through(policy, day), span.last)
+    through = min(books.through(policy, budget, day), span.last)
     recent = Period(through - FOUR_WEEKS + DAY, through)
     a_day = budgets.units_of(books.connection, parts, metric, recent) / FOUR_WEEKS.days
     so_far = Decimal(0)

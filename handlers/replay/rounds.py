@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from guardrails.policy.model import Policy
 from storage import spend
-from storage.history import last_round
+from storage.history import last_round, newest_day
 
 DAY = timedelta(days=1)
 
@@ -31,15 +31,14 @@ class Rounds:
         return min(self.newest, day - DAY)
 
     def through(self, policy: Policy, day: date) -> date:
-        """The last day that was complete on a morning: storage.budgets.last_complete_day, then."""
+        """The last day that was complete on a morning, when no bill was late."""
         late = max(b.complete_after_days for b in policy.bills)
         return min(self.seen(day) - late * DAY, day - DAY)
 
 
 def rounds_of(connection: Connection, first: date, last: date) -> Rounds:
     """The rounds from ``first`` to ``last`` with the bills as they are now."""
-    held = spend.covered(connection)
-    return Rounds(first, last, first if held is None else held.last)
+    return Rounds(first, last, newest_day(connection) or first)
 
 
 def window(

@@ -32,7 +32,7 @@ from handlers.conversation import (
 from handlers.gates.checkpoint import gate_facts
 from handlers.sandboxes import money
 from handlers.turn import Turn
-from storage import actuations
+from storage import actuations, sandboxes
 from storage.actuations import ActuationRow
 from storage.sandboxes import SandboxRow
 
@@ -159,7 +159,7 @@ def facts(turn: Turn, row: SandboxRow) -> tuple[Fact, ...]:
 def spent_line(turn: Turn, row: SandboxRow) -> str:
     """``$420 of $1,200 (35 %)``; that no bill knows it yet, which is not the same as nothing."""
     spent, cap = money.spent(turn, row), money.cap(turn, row)
-    through = last_day(turn)
+    through = last_day(turn, sandboxes.budget(row).scope.parts)
     if not spent and (through is None or through < row.starts_on):
         return f"not known before the next bill, of {money.money(turn, cap)}"
     share = f" ({words.percent(float(spent / cap))})" if cap > 0 else ""

@@ -13,7 +13,7 @@ from handlers.sandboxes import money
 from handlers.sandboxes.message import STATES, key_of
 from handlers.sandboxes.showing import tell
 from handlers.turn import Turn
-from storage import budgets
+from storage import budgets, sandboxes
 from storage.sandboxes import SandboxRow
 
 LOOKED_AT = timedelta(days=30)  # after it was stopped
@@ -33,7 +33,7 @@ def still_spends(turn: Turn, row: SandboxRow) -> bool:
     if row.state not in ("halted", "closed", "expired") or stopped is None or by_redline:
         return False
     day = stopped.astimezone(turn.policy.workspace.zone).date()
-    through = last_day(turn)
+    through = last_day(turn, sandboxes.budget(row).scope.parts)
     if through is None or turn.today - day > LOOKED_AT or through < day + timedelta(days=2):
         return False
     days = Period(day + timedelta(days=2), through)

@@ -224,6 +224,30 @@ def test_a_limit_that_is_reached_by_what_is_billed_is_used_up() -> None:
     assert (found.runway_days, found.exhausted_on) == (0, date(2026, 9, 10))
 
 
+def test_days_of_which_nothing_is_billed_say_nothing() -> None:
+    """They were taken for days that cost at least nothing, which took the credit of a month's end away."""
+    values = [
+        -1500.0 if (FIRST + timedelta(days=n + 1)).day == 1 else 100.0 for n in range(112)
+    ]  # to 20 November
+    until = FIRST + timedelta(days=112)
+    plain, silent = (
+        burn(h, date(2026, 11, 1), date(2026, 11, 30), None, until)
+        for h in (daily(values), replace(daily(values), growing=(Decimal(0),) * 10))
+    )
+    assert float(plain.forecast) == pytest.approx(29 * 100 - 1500, abs=1)
+    assert silent == plain
+
+
+def test_a_credit_that_is_billed_comes_off() -> None:
+    """Ten a day to the 9th of September; of the 10th 60 were given back, 5 are paid ahead for the 30th."""
+    history = replace(daily([10.0] * 40), growing=(Decimal(-60), *[Decimal(0)] * 19, Decimal(5)))
+    found = of_month(history, None)
+    assert (found.spent, found.billed) == (90, 35)
+    assert found.by_day[0][1] == 90 + 10 - 60
+    assert found.forecast == 300 - 60
+    assert found.lower <= found.forecast <= found.upper
+
+
 def test_what_is_billed_of_another_period_is_not_of_this_one() -> None:
     history = replace(daily([10.0] * 40), growing=(Decimal(200),))
     found = burn(history, date(2026, 10, 1), date(2026, 10, 31), None, date(2026, 9, 10))

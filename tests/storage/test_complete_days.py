@@ -21,10 +21,20 @@ def desk(database: Database, clock: Clock) -> Desk:
     return Desk(database, TWO, clock)
 
 
-def read(desk: Desk, bill: str, through: date | None, newest: date, every: int = 1) -> None:
+def read(
+    desk: Desk,
+    bill: str,
+    through: date | None,
+    newest: date,
+    every: int = 1,
+    *,
+    days: int = 70,
+    cost: float = 10,
+    **values: str,
+) -> None:
     """A bill with ten dollars on each ``every``-th day to its newest, read as complete through a day."""
-    for n in range(0, 70, every):
-        desk.daily(10, last=newest - timedelta(days=n), days=1, bill=bill)
+    for n in range(0, days, every):
+        desk.daily(cost, last=newest - timedelta(days=n), days=1, bill=bill, **values)
     row: dict[str, Any] = BillPeriod(
         bill=bill,
         period=date(2026, 11, 1),
@@ -69,6 +79,33 @@ def test_a_bill_that_has_ended_or_charges_once_a_month_holds_nothing_back(
     read(desk, "main", november(21), YESTERDAY)
     read(desk, "slow", through, newest, every)
     assert complete(desk) == november(21)
+
+
+def test_a_small_bill_that_is_late_holds_nothing_back(desk: Desk) -> None:
+    """Fifty cents a day beside ten dollars stopped every budget for a fortnight."""
+    read(desk, "main", november(21), YESTERDAY)
+    read(desk, "slow", november(13), november(16), cost=0.15)
+    assert complete(desk) == november(21)
+    for n in range(70):  # together 2.4 % of all
+        desk.daily(0.10, last=november(16) - timedelta(days=n), days=1, bill="slow")
+    assert complete(desk) == november(13)
+
+
+def test_a_bill_holds_back_the_scopes_that_spend_on_it(desk: Desk) -> None:
+    read(desk, "main", november(21), YESTERDAY, team="search")
+    read(desk, "slow", november(13), november(16), team="ads")
+    with desk.database.read() as connection:
+        days = [last_complete_day(connection, TWO.policy, {"team": t}) for t in ("search", "ads")]
+    assert days == [november(21), november(13)]
+    # Ten a day each: 100 are forgotten when the silence of the late one counts.
+    for team in ("search", "ads"):
+        assert desk.ask(f"forecast team {team}").summary.startswith(f"Team {team}: $300 by")
+
+
+def test_a_bill_that_began_lately_is_late_as_any_other(desk: Desk) -> None:
+    read(desk, "main", november(21), YESTERDAY)
+    read(desk, "slow", november(13), november(16), days=10)
+    assert complete(desk) == november(13)
 
 
 def test_a_bill_without_a_complete_day_holds_nothing_back(desk: Desk) -> None:
