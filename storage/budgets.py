@@ -1,6 +1,7 @@
 """Budgets as they are kept: ledgers, spend by scope, and what people were told."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -138,14 +139,20 @@ def spend_of(
     return spend.daily(connection, policy, period, parts)
 
 
-def last_complete_day(
-    connection: Connection, policy: Policy, parts: Mapping[K, Wanted] | None = None
-) -> date | None:
-    """The last day of a scope (all spend without one) that is complete in every bill that it spends on, as they
-    were read; None when nothing was read.
+@dataclass(frozen=True)
+class CompleteDays:
+    """Through which day the bills are complete, as they were read: the ``furthest`` of them, and those that are
+    ``late``."""
 
-    A bill that is behind the furthest counts while it goes on (it has charges on most days, and is at most ENDED
-    days behind) and while it has at least MATERIAL of the scope's spend: a small one must not hold up all others.
+    furthest: date
+    late: Mapping[str, date] = field(default_factory=dict)
+
+
+def complete_days(connection: Connection, policy: Policy) -> CompleteDays | None:
+    """Through which days the bills are complete; None when nothing was read.
+
+    A bill that is behind the furthest is late while it goes on: it has charges on most days, and is at most ENDED
+    days behind.
     """
     held = spend.covered(connection)
     if held is None:
@@ -157,12 +164,34 @@ def last_complete_day(
     )
     read: dict[str, date] = {bill: day for bill, day in connection.execute(query) if day}
     if not read:
-        return held.last - timedelta(days=max(b.complete_after_days for b in policy.bills))
+        after = max(b.complete_after_days for b in policy.bills)
+        return CompleteDays(held.last - timedelta(days=after))
     furthest = max(read.values())
     behind = {b: day for b, day in read.items() if 0 < (furthest - day).days <= ENDED}
     late = {b: day for b, day in behind.items() if _charges_daily(connection, b, day)}
-    mine = _material(connection, policy, late, parts) if late else ()
-    return min((late[bill] for bill in mine), default=furthest)
+    return CompleteDays(furthest, late)
+
+
+def complete_of(
+    connection: Connection,
+    policy: Policy,
+    days: CompleteDays,
+    parts: Mapping[K, Wanted] | None = None,
+) -> date:
+    """The last day of a scope (all spend without one) that is complete in every bill that has at least MATERIAL of
+    its spend: a small one that is late must not hold up all others."""
+    if not days.late:
+        return days.furthest
+    mine = _material(connection, policy, days.late, parts)
+    return min((days.late[bill] for bill in mine), default=days.furthest)
+
+
+def last_complete_day(
+    connection: Connection, policy: Policy, parts: Mapping[K, Wanted] | None = None
+) -> date | None:
+    """:func:`complete_of` a scope; None when nothing was read."""
+    days = complete_days(connection, policy)
+    return None if days is None else complete_of(connection, policy, days, parts)
 
 
 def _charges_daily(connection: Connection, bill: str, complete: date) -> bool:

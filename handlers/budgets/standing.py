@@ -30,11 +30,10 @@ def standing(turn: Turn, budget: Budget) -> Standing | None:
 def standings_of(turn: Turn, wanted: Iterable[Budget]) -> list[Standing]:
     """Where these budgets stand, in their order, without those of which :func:`standing` has nothing to say."""
     spans = [(b, span) for b in wanted if (span := span_of(b, turn.today)) is not None]
-    found = (
-        _standing(turn, budget, span, through)
-        for budget, span in spans
-        if (through := last_day(turn, budget.scope.parts)) is not None
-    )
+    days = budgets.complete_days(turn.connection, turn.policy) if spans else None
+    if days is None:
+        return []
+    found = (_standing(turn, b, span, _through(turn, days, b.scope.parts)) for b, span in spans)
     return [s for s in found if s is not None]
 
 
@@ -108,8 +107,15 @@ def history(turn: Turn, budget: Budget, span: Span, through: date) -> Spent:
 
 def last_day(turn: Turn, parts: Mapping[K, Wanted] | None = None) -> date | None:
     """The last day whose spend in a scope, in all without one, is known whole; None before the first bill."""
-    known = budgets.last_complete_day(turn.connection, turn.policy, parts)
-    return None if known is None else min(known, turn.today - timedelta(days=1))
+    days = budgets.complete_days(turn.connection, turn.policy)
+    return None if days is None else _through(turn, days, parts)
+
+
+def _through(
+    turn: Turn, days: budgets.CompleteDays, parts: Mapping[K, Wanted] | None = None
+) -> date:
+    known = budgets.complete_of(turn.connection, turn.policy, days, parts)
+    return min(known, turn.today - timedelta(days=1))
 
 
 def base_of(turn: Turn, budget: Budget, span: Span) -> Decimal | None:
