@@ -84,7 +84,7 @@ def show_next(turn: Turn, it: Interaction) -> Private:
 
 
 def _added(item: Item) -> Text:
-    """Who added it; nothing for what the numbers ask."""
+    """Who added it; nothing for what only the numbers ask."""
     return text(f" (added by {item.asked_name})") if item.asked_name else ()
 
 
