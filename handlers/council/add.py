@@ -23,7 +23,7 @@ from handlers.conversation import (
     said,
     text,
 )
-from handlers.council.agenda import Item, about, agenda, item_id, item_of, left_over
+from handlers.council.agenda import Item, about, agenda, is_asked, item_id
 from handlers.council.frame import Frame, closes_at, coming_week, frame_of, key_of, rules_of, set_up
 from handlers.council.message import digest_of
 from handlers.overruns.placing import calendar
@@ -139,35 +139,32 @@ def put_on_agenda(
 ) -> str:
     """Puts a topic on the next council's agenda and says so. ``about`` is the address of the message that it comes
     from: a message is on a week's agenda once. Raises AlreadyDecided, NotFound."""
-    council.lock_agenda(turn.connection)  # two who add the same words differ in everything else
-    frame = next_frame(turn)
-    there = [item_of(r) for r in council.items(turn.connection, str(frame.week))]
-    if any(i.title.casefold() == topic.casefold() for i in (*there, *left_over(frame))):
-        raise AlreadyDecided("This is on the agenda already.")
     me = it.actor.person.strip().lower()
     subject = about or secrets.token_urlsafe(9)
-    return _put(turn, it, frame, "topic", subject, topic, why, owner or me)
+    return _put(turn, it, "topic", subject, topic, why, owner or me)
 
 
 def put_sandbox(turn: Turn, it: Interaction, box: SandboxRow, why: str = "") -> str:
     """Puts a sandbox on the next council's agenda and says so. Raises AlreadyDecided, NotFound."""
-    council.lock_agenda(turn.connection)  # its digest may be posted at this moment
-    frame = next_frame(turn)
-    return _put(turn, it, frame, "sandbox", box.id, box.name, why, box.owner)
+    return _put(turn, it, "sandbox", box.id, box.name, why, box.owner)
 
 
 def _put(
     turn: Turn,
     it: Interaction,
-    frame: Frame,
     kind: str,
     subject: str,
     title: str,
     why: str,
     owner: str,
 ) -> str:
+    # First: the digest may be posted at this moment, and two who add the same words differ in everything else.
+    council.lock_agenda(turn.connection)
+    frame = next_frame(turn)
     week, person = str(frame.week), it.actor.person.strip().lower()
-    added = council.add_item(
+    if is_asked(turn, week, kind, subject, title):
+        raise AlreadyDecided("This is on the agenda already.")
+    council.add_item(
         turn.connection,
         id=item_id(week, kind, subject),
         week=week,
@@ -180,8 +177,6 @@ def _put(
         asked_name=it.actor.name,
         created_at=turn.now,
     )
-    if not added:
-        raise AlreadyDecided("This is on the agenda already.")
     turn.audit(person, "council.added", key_of(week), title, kind=kind, thing=subject)
     return f"It is on the agenda of the council on {words.day(frame.turn.today)} ({week})."
 

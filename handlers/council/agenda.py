@@ -14,6 +14,7 @@ from handlers.budgets.standing import standing
 from handlers.conversation import Link, Text, text
 from handlers.council.frame import Frame
 from handlers.sandboxes import money as sandbox_money
+from handlers.turn import Turn
 from storage import council, council_week, redlines, sandboxes
 from storage.council import ItemRow
 
@@ -105,6 +106,16 @@ def coming(frame: Frame) -> list[Item]:
 
 def _kept(frame: Frame) -> list[Item]:
     return [item_of(r) for r in council.items(frame.turn.connection, str(frame.week))]
+
+
+def is_asked(turn: Turn, week: str, kind: str, subject: str, title: str) -> bool:
+    """Whether people have put it on a week's agenda, or a topic in the same words; what was left over counts."""
+    rows = [*council.items(turn.connection, week), *council.left_over(turn.connection, week)]
+    return any(
+        (r.kind, r.subject) == (kind, subject)
+        or (kind == "topic" and r.title.casefold() == title.casefold())
+        for r in rows
+    )
 
 
 def left_over(frame: Frame) -> list[Item]:

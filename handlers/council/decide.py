@@ -22,7 +22,7 @@ from handlers.conversation import (
     text,
 )
 from handlers.council import clocks
-from handlers.council.agenda import item_id, item_of
+from handlers.council.agenda import is_asked, item_id, item_of
 from handlers.council.asking import asked
 from handlers.council.follow import begin_follow_up
 from handlers.council.frame import coming_week, key_of, rules_of
@@ -268,8 +268,7 @@ def _again(turn: Turn, row: ItemRow) -> None:
     if row.kind != "topic":
         return  # the numbers ask it again while there is a reason
     week = str(coming_week(turn))
-    there = council.items(turn.connection, week)
-    if any(r.title.casefold() == row.title.casefold() for r in there):
+    if is_asked(turn, week, row.kind, row.subject, row.title):
         return  # somebody has brought it up again
     council.add_item(
         turn.connection,

@@ -11,6 +11,8 @@ import pytest
 
 from guardrails.policy.council import Council
 from handlers.conversation import Done, Message, Private, Refused
+from handlers.council import from_message as _from_message  # noqa: F401  (registers the form)
+from handlers.council import remove as _remove  # noqa: F401  (registers the command)
 from handlers.council.asking import asked
 from handlers.council.post import post_digest
 from handlers.turn import Turn
@@ -295,6 +297,37 @@ def test_a_topic_of_a_council_that_was_not_held_is_not_added_again(
     clock.now = at(26)  # the bot was down
     again = hall.act("command", "council", text=f"add {TOPIC.lower()}", who="lead")
     assert refusal(again) == "already-decided: This is on the agenda already."
+
+
+def test_a_sandbox_of_a_council_that_was_not_held_is_not_added_again(
+    database: Database, clock: Clock
+) -> None:
+    """It stood there twice: taken off, it came back."""
+    hall = Hall(database, council_policy(), clock)
+    hall.active()
+    hall.act("command", "council", text="add try-lora", who="engineer")
+    clock.now = at(26)  # the bot was down
+    again = hall.act("command", "council", text="add try-lora", who="lead")
+    assert refusal(again) == "already-decided: This is on the agenda already."
+    removed = hall.act("command", "council", text="remove try-lora", who="engineer")
+    assert removed.message.summary == "“try-lora” is off the agenda."
+    assert "Nothing is on the agenda" in str(hall.act("command", "council", text="next"))
+
+
+def test_a_message_of_a_council_that_was_not_held_is_not_added_in_other_words(
+    database: Database, clock: Clock
+) -> None:
+    hall = Hall(database, council_policy(), clock)
+    link = "https://acme.slack.com/archives/C1/p1"
+
+    def bring(topic: str) -> Any:
+        given = {"topic": topic, "why": "", "owner": "engineer@example.com"}
+        return hall.act("submission", "council.add", link, who="engineer", **given)
+
+    assert bring(TOPIC).kind == "private"
+    clock.now = at(26)  # the bot was down
+    assert refusal(bring("The model of next year")).startswith("already-decided: This is on the")
+    assert [r.title for r in hall.rows(CouncilItem)] == [TOPIC]
 
 
 def test_what_was_deferred_and_brought_up_again_is_asked_once(hall: Hall) -> None:
