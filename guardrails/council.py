@@ -115,14 +115,17 @@ def due_week(rules: Council, calendar: Calendar, now: datetime) -> Week | None:
     return None
 
 
-def next_week(rules: Council, calendar: Calendar, now: datetime) -> Week:
-    """The first week whose council is still to come. Raises LookupError when there is none within a year."""
+def next_week(
+    rules: Council, calendar: Calendar, now: datetime, *, after: Week | None = None
+) -> Week:
+    """The first week (after another) whose council is still to come. Raises LookupError when there is none within
+    a year."""
     local = now.astimezone(calendar.zone).replace(tzinfo=None)
     here = Week.of(local.date()).plus(-1)
     for ahead in range(FARTHEST):
         week = here.plus(ahead)
         at = meets(rules, calendar, week)
-        if at is not None and at > local:
+        if at is not None and at > local and (after is None or week > after):
             return week
     raise LookupError("The policy has no council in the next year: see council.moved.")
 

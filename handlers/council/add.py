@@ -3,7 +3,7 @@
 import secrets
 
 from guardrails.alerts import words
-from guardrails.council import Week, moment, next_week
+from guardrails.council import Week, moment
 from handlers.commands import help_message
 from handlers.conversation import (
     At,
@@ -23,8 +23,8 @@ from handlers.conversation import (
     said,
     text,
 )
-from handlers.council.agenda import Item, about, agenda, item_id, item_of, left_over
-from handlers.council.frame import Frame, closes_at, frame_of, key_of, rules_of, set_up
+from handlers.council.agenda import Item, about, agenda, is_asked, item_id
+from handlers.council.frame import Frame, closes_at, coming_week, frame_of, key_of, rules_of, set_up
 from handlers.council.message import digest_of
 from handlers.overruns.placing import calendar
 from handlers.refusals import AlreadyDecided, NotFound, Unreadable
@@ -84,7 +84,7 @@ def show_next(turn: Turn, it: Interaction) -> Private:
 
 
 def _added(item: Item) -> Text:
-    """Who added it; nothing for what the numbers ask."""
+    """Who added it; nothing for what only the numbers ask."""
     return text(f" (added by {item.asked_name})") if item.asked_name else ()
 
 
@@ -139,34 +139,32 @@ def put_on_agenda(
 ) -> str:
     """Puts a topic on the next council's agenda and says so. ``about`` is the address of the message that it comes
     from: a message is on a week's agenda once. Raises AlreadyDecided, NotFound."""
-    frame = next_frame(turn)
-    council.lock_agenda(turn.connection)  # two who add the same words differ in everything else
-    there = [item_of(r) for r in council.items(turn.connection, str(frame.week))]
-    if any(i.title.casefold() == topic.casefold() for i in (*there, *left_over(frame))):
-        raise AlreadyDecided("This is on the agenda already.")
     me = it.actor.person.strip().lower()
     subject = about or secrets.token_urlsafe(9)
-    return _put(turn, it, frame, "topic", subject, topic, why, owner or me)
+    return _put(turn, it, "topic", subject, topic, why, owner or me)
 
 
 def put_sandbox(turn: Turn, it: Interaction, box: SandboxRow, why: str = "") -> str:
     """Puts a sandbox on the next council's agenda and says so. Raises AlreadyDecided, NotFound."""
-    frame = next_frame(turn)
-    return _put(turn, it, frame, "sandbox", box.id, box.name, why, box.owner)
+    return _put(turn, it, "sandbox", box.id, box.name, why, box.owner)
 
 
 def _put(
     turn: Turn,
     it: Interaction,
-    frame: Frame,
     kind: str,
     subject: str,
     title: str,
     why: str,
     owner: str,
 ) -> str:
+    # First: the digest may be posted at this moment, and two who add the same words differ in everything else.
+    council.lock_agenda(turn.connection)
+    frame = next_frame(turn)
     week, person = str(frame.week), it.actor.person.strip().lower()
-    added = council.add_item(
+    if is_asked(turn, week, kind, subject, title):
+        raise AlreadyDecided("This is on the agenda already.")
+    council.add_item(
         turn.connection,
         id=item_id(week, kind, subject),
         week=week,
@@ -179,8 +177,6 @@ def _put(
         asked_name=it.actor.name,
         created_at=turn.now,
     )
-    if not added:
-        raise AlreadyDecided("This is on the agenda already.")
     turn.audit(person, "council.added", key_of(week), title, kind=kind, thing=subject)
     return f"It is on the agenda of the council on {words.day(frame.turn.today)} ({week})."
 
@@ -199,13 +195,13 @@ def _no_words(it: Interaction, name: str) -> None:
 
 
 def next_frame(turn: Turn) -> Frame:
-    """The council that comes next. Raises NotFound when the policy has none."""
+    """The council whose digest is posted next. Raises NotFound when the policy has none."""
     if set_up(turn.policy) is None:
         raise NotFound(
             "The policy has no council. The FinOps owner sets it up in the policy, under council."
         )
     try:
-        return frame_of(turn, next_week(rules_of(turn.policy), calendar(turn.policy), turn.now))
+        return frame_of(turn, coming_week(turn))
     except LookupError as error:
         raise NotFound(str(error)) from None
 
@@ -213,7 +209,7 @@ def next_frame(turn: Turn) -> Frame:
 def _newest(turn: Turn) -> Week:
     """The newest council that was, when its digest was posted; else the next."""
     rules, own = rules_of(turn.policy), calendar(turn.policy)
-    week = next_week(rules, own, turn.now)
+    week = coming_week(turn)
     for back in range(1, 5):
         before = week.plus(-back)
         if moment(rules, own, before) and council.digest(turn.connection, str(before)) is not None:

@@ -14,6 +14,7 @@ from handlers.budgets.standing import standing
 from handlers.conversation import Link, Text, text
 from handlers.council.frame import Frame
 from handlers.sandboxes import money as sandbox_money
+from handlers.turn import Turn
 from storage import council, council_week, redlines, sandboxes
 from storage.council import ItemRow
 
@@ -82,12 +83,39 @@ def item_of(row: ItemRow) -> Item:
 def agenda(frame: Frame) -> list[Item]:
     """A week's items: those that are kept when its digest was posted; before, also those that the numbers of now
     would ask."""
-    kept = [item_of(r) for r in council.items(frame.turn.connection, str(frame.week))]
-    if council.digest(frame.turn.connection, str(frame.week)) is None:
-        kept += [i for i in left_over(frame) if (i.kind, i.subject) not in _things(kept)]
-        there = _things(kept)
-        kept += [i for i in found(frame) if (i.kind, i.subject) not in there]
-    return sorted(kept, key=lambda i: (i.kind == "topic", i.title, i.kind, i.id))
+    posted = council.digest(frame.turn.connection, str(frame.week)) is not None
+    there = _kept(frame) if posted else coming(frame)
+    return sorted(there, key=lambda i: (i.kind == "topic", i.title, i.kind, i.id))
+
+
+def coming(frame: Frame) -> list[Item]:
+    """What a week is asked when its digest is posted: what is kept, what was left over, what the numbers ask.
+
+    What people added and the numbers ask too is the numbers' (``asked_by`` is empty): their reason stands first,
+    and nobody can take it off.
+    """
+    there = {(i.kind, i.subject): i for i in (*left_over(frame), *_kept(frame))}
+    for item in found(frame):
+        added = there.get((item.kind, item.subject))
+        if added is not None:
+            why = f"{words.ended(item.why)} {added.why}" if added.why else item.why
+            item = replace(added, why=why, asked_by="")
+        there[item.kind, item.subject] = item
+    return list(there.values())
+
+
+def _kept(frame: Frame) -> list[Item]:
+    return [item_of(r) for r in council.items(frame.turn.connection, str(frame.week))]
+
+
+def is_asked(turn: Turn, week: str, kind: str, subject: str, title: str) -> bool:
+    """Whether people have put it on a week's agenda, or a topic in the same words; what was left over counts."""
+    rows = [*council.items(turn.connection, week), *council.left_over(turn.connection, week)]
+    return any(
+        (r.kind, r.subject) == (kind, subject)
+        or (kind == "topic" and r.title.casefold() == title.casefold())
+        for r in rows
+    )
 
 
 def left_over(frame: Frame) -> list[Item]:
@@ -97,10 +125,6 @@ def left_over(frame: Frame) -> list[Item]:
         replace(item_of(row), id=item_id(week, row.kind, row.subject), week=week)
         for row in council.left_over(frame.turn.connection, week)
     ]
-
-
-def _things(items: list[Item]) -> set[tuple[str, str]]:
-    return {(i.kind, i.subject) for i in items}
 
 
 def found(frame: Frame) -> list[Item]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from guardrails.alerts import words
 from guardrails.authority import may
-from guardrails.council import Outcome, Said, Vote, Week, next_week, outcome
+from guardrails.council import Outcome, Said, Vote, Week, outcome
 from guardrails.lists import every
 from guardrails.sandboxes.life import after
 from handlers.alerts.message import mention_of
@@ -22,15 +22,14 @@ from handlers.conversation import (
     text,
 )
 from handlers.council import clocks
-from handlers.council.agenda import item_id, item_of
+from handlers.council.agenda import is_asked, item_id, item_of
 from handlers.council.asking import asked
 from handlers.council.follow import begin_follow_up
-from handlers.council.frame import key_of, rules_of
+from handlers.council.frame import coming_week, key_of, rules_of
 from handlers.council.happened import WORDS, decided_as
 from handlers.council.message import LABELS, item_key, item_message
 from handlers.council.voices import votes_of
 from handlers.deadlines import due
-from handlers.overruns.placing import calendar
 from handlers.policy_rules.words import role_words
 from handlers.refusals import AlreadyDecided, NotAllowed, NotFound, Refusal
 from handlers.router import press, submission
@@ -268,9 +267,8 @@ def _again(turn: Turn, row: ItemRow) -> None:
     """What people have added and what was deferred is asked of the next council."""
     if row.kind != "topic":
         return  # the numbers ask it again while there is a reason
-    week = str(next_week(rules_of(turn.policy), calendar(turn.policy), turn.now))
-    there = council.items(turn.connection, week)
-    if any(r.title.casefold() == row.title.casefold() for r in there):
+    week = str(coming_week(turn))
+    if is_asked(turn, week, row.kind, row.subject, row.title):
         return  # somebody has brought it up again
     council.add_item(
         turn.connection,

@@ -13,6 +13,7 @@ from handlers.conversation import Block, Text
 from handlers.overruns.placing import calendar
 from handlers.turn import Turn
 from storage import budgets
+from storage.council import digest
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,21 @@ def rules_of(policy: Policy) -> Council:
     return set_up(policy) or Council(channel=policy.alerts.default)
 
 
+def coming_week(turn: Turn) -> Week:
+    """The week whose digest is posted next. Raises LookupError when there is none within a year."""
+    rules, own = rules_of(turn.policy), calendar(turn.policy)
+    week = council.next_week(rules, own, turn.now)
+    # The policy may have moved a council whose digest was posted to a later day of its week.
+    while digest(turn.connection, str(week)) is not None:
+        week = council.next_week(rules, own, turn.now, after=week)
+    return week
+
+
 def frame_of(turn: Turn, week: Week) -> Frame:
     """The frame of a week. Raises LookupError with a sentence where it has no council or is too far ahead."""
     rules, policy = rules_of(turn.policy), turn.policy
     if week > Week.of(turn.today):
-        coming = council.next_week(rules, calendar(policy), turn.now)
+        coming = coming_week(turn)
         if week > coming:
             raise LookupError(f"{week} is too far ahead: the next council is {coming}.")
     until = council.moment(rules, calendar(policy), week)

@@ -7,7 +7,7 @@ from datetime import datetime
 from guardrails.council import due_week
 from guardrails.policy.model import Policy
 from handlers.council import clocks
-from handlers.council.agenda import found, left_over
+from handlers.council.agenda import coming
 from handlers.council.frame import Frame, closes_at, frame_of, key_of, set_up
 from handlers.council.message import digest_of
 from handlers.overruns.placing import calendar
@@ -67,6 +67,11 @@ def post_digest(turn: Turn) -> str:
 
 def _keep_items(turn: Turn, frame: Frame) -> None:
     """What the numbers ask, and what an earlier council was not held for, becomes the week's items."""
-    for item in (*left_over(frame), *found(frame)):
-        values = asdict(item) | {"decided_names": [], "created_at": frame.until}
-        council.add_item(turn.connection, **values)
+    rows = {r.id: r for r in council.items(turn.connection, str(frame.week), lock=True)}
+    for item in coming(frame):
+        row = rows.get(item.id)
+        if row is None:
+            values = asdict(item) | {"decided_names": [], "created_at": frame.until}
+            council.add_item(turn.connection, **values)
+        elif (row.why, row.asked_by) != (item.why, item.asked_by):
+            council.change_item(turn.connection, row, why=item.why, asked_by=item.asked_by)

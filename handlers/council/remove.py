@@ -3,14 +3,16 @@
 from guardrails.suggest import did_you_mean
 from handlers.conversation import Heading, Interaction, Message, Paragraph, Private, said, text
 from handlers.council.add import next_frame
-from handlers.council.agenda import item_of
-from handlers.council.frame import key_of
+from handlers.council.agenda import found, item_of
+from handlers.council.frame import Frame, key_of
 from handlers.council.message import item_key
 from handlers.refusals import AlreadyDecided, NotAllowed, NotFound, Unreadable
 from handlers.router import command
 from handlers.turn import Turn
 from storage import council
 from storage.council import ItemRow
+
+_THEIRS = "The numbers ask this: it goes when their reason does."
 
 
 @command(
@@ -25,10 +27,11 @@ def remove(turn: Turn, it: Interaction) -> Private:
     if not typed:
         raise Unreadable("Say what to take off the agenda: /council remove TEXT.")
     council.lock_agenda(turn.connection)
-    row = _found(turn, typed)
+    frame = next_frame(turn)
+    row = _found(frame, typed)
     person = it.actor.person.strip().lower()
     if not row.asked_by:
-        raise NotAllowed("The numbers ask this, nobody added it: it goes when its reason does.")
+        raise NotAllowed(_THEIRS)
     if person != row.asked_by and "finops" not in it.actor.roles:
         raise NotAllowed(f"{row.asked_name} added this. They can take it off, or a FinOps owner.")
     if row.state != "open" or council.votes(turn.connection, row.id):
@@ -46,12 +49,19 @@ def remove(turn: Turn, it: Interaction) -> Private:
         thing=row.subject,
         added_by=row.asked_by,
     )
+    posted = council.digest(turn.connection, row.week) is not None
+    if not posted and any((i.kind, i.subject) == (row.kind, row.subject) for i in found(frame)):
+        rest = (
+            f"The numbers ask “{row.title}” too, so it stays on the agenda while their reason does."
+        )
+        return Private(message=said(f"What {row.asked_name} added is taken off. {rest}"))
     return Private(message=said(f"“{row.title}” is off the agenda."))
 
 
-def _found(turn: Turn, typed: str) -> ItemRow:
-    """The item of the next council that is called so, else of the one that is open; locked. Raises NotFound."""
-    c, week = turn.connection, str(next_frame(turn).week)
+def _found(frame: Frame, typed: str) -> ItemRow:
+    """The item of the next council that is called so, else of the one that is open; locked. Raises NotAllowed for
+    what only the numbers ask, NotFound."""
+    c, week = frame.turn.connection, str(frame.week)
     rows = [*council.items(c, week, lock=True), *council.left_over(c, week)]
     last = council.digest_before(c, week)
     if last is not None and last.closed_at is None:
@@ -59,6 +69,8 @@ def _found(turn: Turn, typed: str) -> ItemRow:
         rows += council.items(c, last.week, lock=True)
     row = next((r for r in rows if r.title.casefold() == typed.casefold()), None)
     if row is None:
+        if any(i.title.casefold() == typed.casefold() for i in found(frame)):
+            raise NotAllowed(_THEIRS)
         hint = did_you_mean(typed, [r.title for r in rows])
         raise NotFound(f"“{typed}” is not on the agenda{hint or ': see /council next.'}")
     return row

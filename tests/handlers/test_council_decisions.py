@@ -2,7 +2,8 @@
 
 import contextlib
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 
 from guardrails.policy.council import Council
 from handlers.conversation import Done, Message, Private, Refused
+from handlers.council import from_message as _from_message  # noqa: F401  (registers the form)
+from handlers.council import remove as _remove  # noqa: F401  (registers the command)
 from handlers.council.asking import asked
+from handlers.council.post import post_digest
+from handlers.turn import Turn
 from storage import council
 from storage.database import Database
 from storage.tables.council import CouncilFollowUp, CouncilItem, CouncilVote
@@ -294,6 +299,37 @@ def test_a_topic_of_a_council_that_was_not_held_is_not_added_again(
     assert refusal(again) == "already-decided: This is on the agenda already."
 
 
+def test_a_sandbox_of_a_council_that_was_not_held_is_not_added_again(
+    database: Database, clock: Clock
+) -> None:
+    """It stood there twice: taken off, it came back."""
+    hall = Hall(database, council_policy(), clock)
+    hall.active()
+    hall.act("command", "council", text="add try-lora", who="engineer")
+    clock.now = at(26)  # the bot was down
+    again = hall.act("command", "council", text="add try-lora", who="lead")
+    assert refusal(again) == "already-decided: This is on the agenda already."
+    removed = hall.act("command", "council", text="remove try-lora", who="engineer")
+    assert removed.message.summary == "“try-lora” is off the agenda."
+    assert "Nothing is on the agenda" in str(hall.act("command", "council", text="next"))
+
+
+def test_a_message_of_a_council_that_was_not_held_is_not_added_in_other_words(
+    database: Database, clock: Clock
+) -> None:
+    hall = Hall(database, council_policy(), clock)
+    link = "https://acme.slack.com/archives/C1/p1"
+
+    def bring(topic: str) -> Any:
+        given = {"topic": topic, "why": "", "owner": "engineer@example.com"}
+        return hall.act("submission", "council.add", link, who="engineer", **given)
+
+    assert bring(TOPIC).kind == "private"
+    clock.now = at(26)  # the bot was down
+    assert refusal(bring("The model of next year")).startswith("already-decided: This is on the")
+    assert [r.title for r in hall.rows(CouncilItem)] == [TOPIC]
+
+
 def test_what_was_deferred_and_brought_up_again_is_asked_once(hall: Hall) -> None:
     hall.say("defer", TOPIC, "finance")
     hall.clock.now = at(25)
@@ -353,3 +389,48 @@ def test_every_question_is_one_and_says_what_follows(choice: Any, kind: str) -> 
     assert question.endswith("?")
     assert "recs-v2" in question
     assert follows.endswith(".")
+
+
+def test_a_council_that_is_moved_when_its_digest_is_posted_loses_no_topic(
+    database: Database, clock: Clock
+) -> None:
+    """Its week was still to come once more: what was added to it, or deferred to it, was never posted."""
+    hall = Hall(database, council_policy(), clock)
+    hall.act("command", "council", text=f"add {TOPIC}", who="product")
+    clock.now = at(24)
+    hall.post()
+    hall.say("defer", TOPIC, "finance")
+    hall.loaded = council_policy(at="Thursday 10:00")
+    clock.now = at(24, 12)
+    assert "The next council is 2026-W49" in str(hall.act("command", "council", text="next"))
+    newest = hall.act("command", "council", text="digest", who="finance").message
+    assert newest.summary.startswith("Experiment council 2026-W48")
+    said = hall.act("command", "council", text="add Which tests are worth it?", who="lead")
+    assert said.message.summary == ("It is on the agenda of the council on Thu 3 Dec (2026-W49).")
+    close(hall)
+    clock.now = at(26)
+    assert hall.post() == "the digest of 2026-W48 was posted before"
+    clock.now = datetime(2026, 12, 3, 9, tzinfo=UTC)
+    hall.post()
+    asked = [r.title for r in hall.rows(CouncilItem) if r.week == "2026-W49"]
+    assert sorted(asked) == ["Which model serves search next year?", "Which tests are worth it?"]
+    assert len([k for k in hall.posted() if k.startswith("council:2026-W49:item:")]) == 2
+
+
+def test_what_is_added_while_the_digest_is_posted_is_asked_of_the_next(
+    database: Database, clock: Clock
+) -> None:
+    """It looked which council comes next before it waited for the digest, and stood in a week that was posted."""
+    hall = Hall(database, council_policy(), clock)
+    clock.now = at(24)
+
+    def post_meanwhile(turn: Turn) -> Future[Any]:
+        post_digest(turn)
+        clock.now = at(24, 8, 59)
+        adding = pool.submit(hall.act, "command", "council", text=f"add {TOPIC}", who="lead")
+        time.sleep(0.3)  # until it waits
+        return adding
+
+    with ThreadPoolExecutor(1) as pool:
+        said = hall.turn(post_meanwhile).result()
+    assert said.message.summary == "It is on the agenda of the council on Tue 1 Dec (2026-W49)."

@@ -96,3 +96,49 @@ def test_what_waits_since_a_council_that_was_not_held(hall: Hall) -> None:
     hall.clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
     hall.post()
     assert hall.rows(CouncilItem) == []
+
+
+def test_what_somebody_added_and_the_numbers_ask_stays_theirs(hall: Hall) -> None:
+    """Whoever added what the numbers ask had it without their reason, and could take it off the posted digest."""
+    hall.busy()
+    hall.clock.now = at(23)
+    assert typed(hall, "add try-lora", "engineer").kind == "private"
+    why = "90 % of $1,200 is spent, and it has to last until Fri 4 Dec"
+    shown = str(typed(hall, "next", "lead"))
+    assert why in shown
+    assert "(added by ML engineer, search)" in shown
+    hall.clock.now = at(24)
+    before = hall.words(hall.digest())
+    hall.post()
+    assert hall.words(hall.digest()) == before
+    assert (hall.item("try-lora").why, hall.item("try-lora").asked_by) == (why, "")
+    assert f"{why}.\nAdded by ML engineer, search." in hall.item_words("try-lora")
+    for who in ("engineer", "finops"):
+        said = refused(typed(hall, "remove try-lora", who))
+        assert said == "not-allowed: The numbers ask this: it goes when their reason does."
+    assert hall.item("try-lora").state == "open"
+
+
+def test_what_somebody_said_of_it_stands_behind_what_the_numbers_say(hall: Hall) -> None:
+    hall.busy()
+    hall.clock.now = at(23)
+    box = hall.sandbox("try-lora").id
+    hall.act("submission", "council.add", f"sandbox:{box}", who="engineer", why="Is it worth it?")
+    hall.clock.now = at(24)
+    hall.post()
+    assert hall.item("try-lora").why == (
+        "90 % of $1,200 is spent, and it has to last until Fri 4 Dec. Is it worth it?"
+    )
+
+
+def test_before_the_digest_it_is_said_that_the_numbers_ask_it_too(hall: Hall) -> None:
+    hall.busy()
+    hall.clock.now = at(23)
+    typed(hall, "add try-lora", "product")
+    said = typed(hall, "remove try-lora", "product").message.summary
+    assert said == (
+        "What Product owner added is taken off. "
+        "The numbers ask “try-lora” too, so it stays on the agenda while their reason does."
+    )
+    assert str(typed(hall, "next", "lead")).count("(added by Product owner)") == 1  # the topic
+    assert refused(typed(hall, "remove try-lora", "product")).startswith("not-allowed: The numbers")
