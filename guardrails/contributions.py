@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import log2
+from fractions import Fraction
+from itertools import product
+from math import ceil, floor, log2
 from typing import TypeVar
 
 from babel.numbers import get_currency_precision
-
-from guardrails.unit_economics import exactly
 
 #: What parts must explain together to be the explanation, and how many of them are named at most.
 MOST = Decimal(2) / 3
@@ -17,6 +17,7 @@ NAMED = 3
 TRIVIAL = 0.01
 
 Way = TypeVar("Way", bound=str)
+Pair = tuple[int, int]  # before and now, in steps
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,43 @@ def largest(parts: Sequence[Part], shown: int) -> tuple[Part, ...]:
 
 
 def rounded(parts: Sequence[Part], step: Decimal) -> tuple[Part, ...]:
-    """The parts in multiples of ``step``, so that what is shown adds up: by column, and by row."""
-    whole = whole_of(parts)
-    (total,) = exactly([whole.now], whole.now, step)
-    (earlier,) = exactly([whole.before], whole.before, step)
-    now = exactly([p.now for p in parts], whole.now, step)
-    by = exactly([p.change for p in parts], total - earlier, step)
-    return tuple(Part(p.name, n - c, n) for p, n, c in zip(parts, now, by, strict=True))
+    """The parts in multiples of ``step``, so that what is shown adds up: by column, and by row.
+
+    The columns come to their rounded sums. What is nothing stays nothing, before, now and in its change, and no
+    sign turns. Of all such tables it is the one with the least squared errors. Meant for tables of tens of rows.
+    """
+    rows = [(Fraction(p.before) / Fraction(step), Fraction(p.now) / Fraction(step)) for p in parts]
+    before = round(sum((b for b, _ in rows), Fraction(0)))
+    now = round(sum((n for _, n in rows), Fraction(0)))
+    # whole steps stay as they are, but where both sums are rounded from a half, one up and the other down
+    found = _nearest(rows, (before, now), 0) or _nearest(rows, (before, now), 1)
+    return tuple(Part(p.name, b * step, n * step) for p, (b, n) in zip(parts, found, strict=True))
+
+
+def _nearest(rows: Sequence[tuple[Fraction, Fraction]], sums: Pair, spare: int) -> tuple[Pair, ...]:
+    """The rows in whole numbers that come to ``sums``, the first of the nearest; none where there are none."""
+    reached: dict[Pair, tuple[Fraction, tuple[Pair, ...]]] = {(0, 0): (Fraction(0), ())}
+    for before, now in rows:
+        further: dict[Pair, tuple[Fraction, tuple[Pair, ...]]] = {}
+        for b, n in product(_beside(before, spare), _beside(now, spare)):
+            change, exact = n - b, now - before
+            if change * exact < 0 or (change and not exact):
+                continue
+            near = -((b - before) ** 2 + (n - now) ** 2 + (change - exact) ** 2)
+            for (all_before, all_now), (nearness, shown) in reached.items():
+                sums_now = (all_before + b, all_now + n)
+                better = (nearness + near, (*shown, (b, n)))
+                further[sums_now] = max(further.get(sums_now, better), better)
+        reached = further
+    return reached[sums][1] if sums in reached else ()
+
+
+def _beside(amount: Fraction, spare: int) -> range:
+    """The whole numbers on both sides of an amount; itself where it is one, and ``spare`` more; 0 of nothing."""
+    if not amount:
+        return range(1)
+    whole = amount.denominator == 1
+    return range(floor(amount) - spare * whole, ceil(amount) + spare * whole + 1)
 
 
 def shown_to(whole: Decimal, currency: str) -> Decimal:

@@ -15,6 +15,7 @@ from guardrails.contributions import (
     shown_to,
     whole_of,
 )
+from guardrails.unit_economics import exactly
 
 money = st.decimals(-(10**6), 10**9, places=6)
 sums = st.dictionaries(st.text("abcdef", max_size=2), money, max_size=12)
@@ -39,18 +40,71 @@ def test_the_parts_and_the_largest_of_them_are_the_whole(
     assert [abs(p.change) for p in parts] == sorted((abs(p.change) for p in parts), reverse=True)
 
 
-@given(sums, sums, steps)
-def test_what_is_shown_adds_up_by_row_and_by_column(
-    before: dict[str, Decimal], now: dict[str, Decimal], step: Decimal
+#: Amounts about a step, and halves of one, are where rounding could turn a sign or make an amount up.
+near = st.one_of(
+    money,
+    st.decimals(-3, 3, places=2),
+    st.integers(-5, 5).map(lambda n: Decimal(n) / 2),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[Part]:
+    """Parts of which some are new, ended or unchanged."""
+    rows = draw(
+        st.lists(
+            st.tuples(near, near, st.sampled_from(["both", "new", "ended", "same"])), max_size=9
+        )
+    )
+    zero = Decimal(0)
+    return [
+        Part(
+            str(i), zero if how == "new" else before, {"ended": zero, "same": before}.get(how, now)
+        )
+        for i, (before, now, how) in enumerate(rows)
+    ]
+
+
+@given(tables(), steps)
+def test_what_is_shown_adds_up_and_is_true_by_row_and_by_column(
+    parts: list[Part], step: Decimal
 ) -> None:
-    parts = parts_of(before, now)
     whole, shown = whole_of(parts), rounded(parts, step)
     assert whole_of(shown).now == whole.now.quantize(step)
     assert whole_of(shown).before == whole.before.quantize(step)
     for p, s in zip(parts, shown, strict=True):
-        assert s.now % step == s.before % step == 0
-        assert abs(s.now - p.now) < step
-        assert abs(s.change - p.change) <= step
+        for true, said in ((p.before, s.before), (p.now, s.now), (p.change, s.change)):
+            assert said % step == 0
+            assert said * true >= 0, "no sign turns"
+            assert true or not said, "nothing stays nothing"
+        assert abs(s.now - p.now) <= step
+        assert abs(s.before - p.before) <= step
+
+
+@given(st.lists(near, max_size=9), steps)
+def test_one_column_is_rounded_as_shares_are(column: list[Decimal], step: Decimal) -> None:
+    """Dashboards round the same sums by ``exactly``."""
+    shown = rounded([Part("", Decimal(0), amount) for amount in column], step)
+    assert tuple(p.now for p in shown) == exactly(column, sum(column, Decimal(0)), step)
+
+
+def test_what_is_new_was_nothing_before() -> None:
+    """A new part had −$1 before, and +$820 for its $819."""
+    parts = [part("old", 2352.372, 2352.372), part("new", 0, 819.191)]
+    assert rounded(parts, Decimal(1)) == (part("old", 2352, 2352), part("new", 0, 820))
+    ended = [part("old", 2352.372, 2352.372), part("gone", 819.191, 0)]
+    assert rounded(ended, Decimal(1)) == (part("old", 2352, 2352), part("gone", 820, 0))
+
+
+def test_a_little_more_is_not_shown_as_less() -> None:
+    """Each column rounded by itself had 6 before and 5 now of what grew from 5.40 to 5.60."""
+    parts = [part("a", 5.4, 5.6), part("b", 3.3, 3.7), part("c", 1.3, 1.7)]
+    assert [p.change >= 0 for p in rounded(parts, Decimal(1))] == [True, True, True]
+
+
+def test_whole_amounts_move_only_where_both_sums_are_rounded_from_a_half() -> None:
+    parts = [part("old", 100.5, 100.5), part("new", 0, 1)]  # 100.5 is 100, 101.5 is 102
+    assert rounded(parts, Decimal(1)) == (part("old", 100, 100), part("new", 0, 2))
 
 
 @given(sums, sums)
