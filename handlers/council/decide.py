@@ -286,19 +286,20 @@ def _again(turn: Turn, row: ItemRow) -> None:
 
 
 def minutes(turn: Turn, week: Week, rows: Sequence[ItemRow]) -> Message:
-    """What was decided, by whom, and what follows."""
+    """What was decided, by whom, what follows, and the reasons of those who have a voice now."""
     follow = {f.item_id: f for f in council.follow_ups(turn.connection, str(week))}
+    voices = rules_of(turn.policy).voices
     lines = []
     for row in rows:
         line = text(Strong(text=row.title), f" {decided_as(row)}. {row.reason}")
-        for v in votes_of(turn, row.id):
-            if v.why and v.said == row.decision:
-                line = (*line, *text(f" {v.name}: “{words.ended(v.why)}”"))
         found = follow.get(row.id)
-        if found is not None:
+        if found is not None:  # before the reasons: a surface cuts the end of a long line
             who = mention_of(turn.policy, found.owner)
             does = found.what.removesuffix(f": {row.title}")  # the line begins with it
             line = (*line, *text(f" To do by {words.day(found.due_on)}: ", who, f", {does}."))
+        for v in votes_of(turn, row.id):
+            if v.why and not v.roles.isdisjoint(voices):
+                line = (*line, *text(f" {v.name}, {v.said}: “{words.ended(v.why)}”"))
         lines.append(line)
     title = f"Minutes of the council {week}"
     count = "1 decision" if len(rows) == 1 else f"{len(rows)} decisions"

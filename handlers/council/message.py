@@ -37,6 +37,7 @@ from handlers.turn import Turn
 from storage import sandboxes
 
 _HEADING = 140  # characters
+_ASKED = 4  # spans of the root that say what is asked, of whom, until when
 LABELS: dict[Said, str] = {
     "continue": "Continue",
     "scale": "Scale",
@@ -125,13 +126,40 @@ def _joined(*parts: Part | None) -> Text:
 def _asked(frame: Frame, asked: Sequence[Item], last: Part | None) -> Text:
     said: list[str | Span] = []
     if asked:
-        count = "1 decision is" if len(asked) == 1 else f"{len(asked)} decisions are"
         voices = every(role_words(frame.rules.voices))
-        said += [Strong(text=f"{count} asked"), f" of {voices} in the thread, until "]
+        said += [_count(len(asked)), f" of {voices} in the thread, until "]
         said += [At(time=closes_at(frame)), "."]
     if last is not None:
         said += [" " if said else "", *last.line]
     return text(*said)
+
+
+def _count(asked: int) -> Strong:
+    count = "1 decision is" if asked == 1 else f"{asked} decisions are"
+    return Strong(text=f"{count} asked")
+
+
+def one_less(root: Message, left: int) -> Message:
+    """A posted root when one of its decisions was taken off and so many are left. Nothing else of it is counted
+    again: its numbers stay those of its thread."""
+    return Message(
+        summary=root.summary,
+        blocks=tuple(
+            block.model_copy(update={"items": tuple(_one_less(i, left) for i in block.items)})
+            if isinstance(block, Items)
+            else block
+            for block in root.blocks
+        ),
+        tone=root.tone if left else "neutral",
+    )
+
+
+def _one_less(line: Text, left: int) -> Text:
+    if line[:1] != (_count(left + 1),):
+        return line
+    if left:
+        return (_count(left), *line[1:])
+    return (*text("Nothing is asked any more."), *line[_ASKED:])
 
 
 def part_message(part: Part) -> Message:

@@ -5,11 +5,11 @@ from handlers.conversation import Heading, Interaction, Message, Paragraph, Priv
 from handlers.council.add import next_frame
 from handlers.council.agenda import found, item_of
 from handlers.council.frame import Frame, key_of
-from handlers.council.message import item_key
+from handlers.council.message import item_key, one_less
 from handlers.refusals import AlreadyDecided, NotAllowed, NotFound, Unreadable
 from handlers.router import command
 from handlers.turn import Turn
-from storage import council
+from storage import council, outbox
 from storage.council import ItemRow
 
 _THEIRS = "The numbers ask this: it goes when their reason does."
@@ -39,7 +39,10 @@ def remove(turn: Turn, it: Interaction) -> Private:
             "People have spoken on this already: the council decides it, or defers it."
         )
     council.remove_item(turn.connection, row.id)
-    turn.edit(item_key(item_of(row)), _removed(row.title, it.actor.name))
+    posted = council.digest(turn.connection, row.week) is not None
+    if posted:
+        turn.edit(item_key(item_of(row)), _removed(row.title, it.actor.name))
+        _count_again(turn, row.week)
     turn.audit(
         person,
         "council.removed",
@@ -49,7 +52,6 @@ def remove(turn: Turn, it: Interaction) -> Private:
         thing=row.subject,
         added_by=row.asked_by,
     )
-    posted = council.digest(turn.connection, row.week) is not None
     if not posted and any((i.kind, i.subject) == (row.kind, row.subject) for i in found(frame)):
         rest = (
             f"The numbers ask “{row.title}” too, so it stays on the agenda while their reason does."
@@ -74,6 +76,14 @@ def _found(frame: Frame, typed: str) -> ItemRow:
         hint = did_you_mean(typed, [r.title for r in rows])
         raise NotFound(f"“{typed}” is not on the agenda{hint or ': see /council next.'}")
     return row
+
+
+def _count_again(turn: Turn, week: str) -> None:
+    """The posted root says how many decisions are left."""
+    root, left = key_of(week), len(council.items(turn.connection, week))
+    for message_key, _ in outbox.posted_places(turn.connection, root)[:1]:  # the same everywhere
+        _, content = outbox.last_said(turn.connection, message_key)
+        turn.edit(root, one_less(Message.model_validate(content), left))
 
 
 def _removed(title: str, name: str) -> Message:

@@ -350,9 +350,25 @@ def test_a_reason_stands_on_the_card_in_the_minutes_and_in_the_audit(hall: Hall)
     assert entry.reason == "It costs more than it brings."
     hall.say("defer", "try-lora", "lead")
     minutes = close(hall)
-    assert "Finance partner: “It costs more than it brings.” To do by Wed 2 Dec: " in minutes
+    assert "end it. Finance partner, kill: “It costs more than it brings.”" in minutes
     assert minutes.count(TOPIC) == 1
     assert "try-lora was deferred, decided by ML lead, search. Nobody objected.\n" in f"{minutes}\n"
+
+
+def test_the_reason_of_whoever_objected_or_lost_stands_in_the_minutes(hall: Hall) -> None:
+    """Its form says that it does; only reasons of what was decided stood there."""
+    hall.say("scale", TOPIC, "lead", why="We need it")
+    hall.say("object", TOPIC, "finance", why="No money is left this quarter.")
+    hall.say("scale", TOPIC, "product")
+    hall.say("kill", TOPIC, "executive", why="It is nobody's")
+    hall.loaded = council_policy(voices=("lead", "product", "finance"))
+    said = close(hall)
+    assert (
+        "2 of 3 votes. To do by Wed 2 Dec: Product owner, carry it out, and ask for more. "
+        "ML lead, search, scale: “We need it.” "
+        "Finance partner, object: “No money is left this quarter.”\n"
+    ) in said
+    assert "nobody's" not in said  # who has no voice at the closing is not counted
 
 
 def test_the_same_word_again_may_say_why(hall: Hall) -> None:

@@ -1,6 +1,6 @@
 """What people added to the agenda is taken off it again: by whom, until when."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -71,6 +71,31 @@ def test_what_stands_in_the_thread_says_that_it_was_removed(hall: Hall) -> None:
     hall.due()
     assert hall.audited("council.closed")
     assert not hall.posts("council:2026-W48:minutes")  # nothing was left to decide
+
+
+def test_the_root_says_how_many_decisions_are_left_and_its_numbers_stay(hall: Hall) -> None:
+    hall.busy()
+    typed(hall, "add Which tests are worth it?", "lead")
+    hall.clock.now = at(24)
+    typed(hall, f"remove {TOPIC}", "product")  # before the digest: nothing to edit
+    hall.clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    hall.post()
+    root = "council:2026-W49"
+    posted = hall.words_of(root)
+    assert "2 decisions are asked of " in posted
+    hall.bill(500, date(2026, 11, 23), date(2026, 11, 29))  # the bill of its week is restated
+    typed(hall, "remove Which tests are worth it?", "lead")
+    assert hall.words_of(root) == posted.replace("2 decisions are", "1 decision is")
+
+
+def test_a_root_of_which_all_was_taken_off_asks_nothing(hall: Hall) -> None:
+    hall.clock.now = at(24)
+    hall.post()
+    before = hall.shown("council:2026-W48")
+    typed(hall, f"remove {TOPIC}", "finops")
+    after = hall.shown("council:2026-W48")
+    assert (before.tone, after.tone) == ("warning", "neutral")
+    assert hall.words_of("council:2026-W48").endswith("· Nothing is asked any more.")
 
 
 def test_after_a_word_on_it_the_council_decides(hall: Hall) -> None:
