@@ -416,7 +416,17 @@ def test_usage_that_hardly_varies_says_nothing_of_more(desk: Desk) -> None:
 def test_the_month_is_that_of_yesterday(desk: Desk, clock: Clock) -> None:
     desk.daily(100, feature="find")
     clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
-    assert desk.show(product).summary.startswith("Product: $2,200 in November so far")
+    shown = desk.show(product)
+    assert shown.summary.startswith("Product: $2,200 in November so far")
+    november = "2026-11-01 to 2026-11-30"
+    # no forecast: it would be of December
+    assert {*named(shown.blocks, "Its parts: ")} == {
+        f"/spend {november}",
+        f"/spend feature find {november}",
+    }
+    clock.now += timedelta(days=1)
+    desk.daily(100, last=date(2026, 12, 1), days=1, feature="find")
+    assert "/spend forecast feature find" in named(desk.show(product).blocks, "Its parts: ")
 
 
 def test_a_segment_s_unit_costs_what_the_features_cost_that_make_it(desk: Desk) -> None:
