@@ -8,12 +8,12 @@ from guardrails.alerts import words
 from guardrails.budgets import Span
 from guardrails.contributions import Part, largest
 from guardrails.money import Money
-from guardrails.periods import Period
+from guardrails.periods import Period, span
 from guardrails.policy.budgets import Budget
 from handlers.alerts.record import found_of
 from handlers.alerts.watched import watched
 from handlers.ask.around import around
-from handlers.ask.days import Compared, earlier, noted, on, outside, with_before
+from handlers.ask.days import Compared, earlier, known, noted, on, outside, with_before
 from handlers.ask.saying import money, moved, share_table
 from handlers.ask.subjects import ASKED, EVERYTHING, Names, Subject, find, read, usual
 from handlers.ask.top import asked_for_most, ranked
@@ -173,13 +173,12 @@ def _of(turn: Turn, subject: Subject, period: Period) -> Message:
     total = Money(sum(sums.values(), Decimal(0)), currency)
     days = with_before(turn, period)
     title = f"{subject.title}: {total} {on(turn, period)}"
-    daily = Money(total.amount / period.days, currency)
     blocks: list[Block] = [
         Heading(text=title),
         Facts(
             facts=(
                 _against(turn, subject, days),
-                Fact(label="A day", value=text(str(daily))),
+                *_a_day(turn, subject, period),
                 *_judged(turn, subject, days),
             )
         ),
@@ -325,6 +324,18 @@ def _against(turn: Turn, subject: Subject, days: Compared | str) -> Fact:
         else f": {money(turn, now)} {on(turn, days.now)}, {money(turn, before)} before"
     )
     return Fact(label=label, value=text(said))
+
+
+def _a_day(turn: Turn, subject: Subject, period: Period) -> list[Fact]:
+    """What a day costs, of the days that the bill has whole; nothing where it has none."""
+    days = known(turn, period)
+    if days is None:
+        return []
+    found = spend.sums_by(turn.connection, turn.policy, days, only=subject.parts)
+    said = money(turn, found.get((), Decimal(0)) / days.days)
+    if days != period:
+        said += f" ({span(days, turn.today)})"
+    return [Fact(label="A day", value=text(said))]
 
 
 def _left_out(days: Compared | str) -> list[Small]:

@@ -80,6 +80,15 @@ def complete(turn: Turn, asked: Period) -> tuple[Period, list[str]] | str:
     return now, [f"{which} {verb} left out: not all charges are in yet."]
 
 
+def known(turn: Turn, asked: Period) -> Period | None:
+    """The days of a period that the bill has, and has whole: what a rate or a share of other sums is taken of.
+    None when there are none."""
+    held, cut = spend.covered(turn.connection), complete(turn, asked)
+    if held is None or isinstance(cut, str) or cut[0].last < held.first:
+        return None
+    return Period(max(cut[0].first, held.first), cut[0].last)
+
+
 def noted(notes: Sequence[str]) -> list[Small]:
     """The notes as a line; nothing when there are none."""
     return [Small(text=text(" ".join(notes)))] if notes else []

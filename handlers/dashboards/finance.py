@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from guardrails.alerts import words
-from guardrails.periods import Period
+from guardrails.periods import Period, span
+from handlers.ask.days import known
 from handlers.ask.segments import REVENUE
 from handlers.ask.subjects import unnamed
 from handlers.budgets.standing import standings
@@ -33,8 +34,10 @@ from storage import dashboards, spend, unit_costs
 
 
 def finance(turn: Turn, _actor: Actor) -> Message:
-    """Of the whole company. Margins are the metric revenue less AI spend; other spend is no part of them."""
+    """Of the whole company. Margins are the metric revenue less AI spend, of the days that the bill has whole;
+    other spend is no part of them."""
     days, currency = days_of(turn), turn.policy.workspace.currency
+    whole_days = known(turn, days.all)
     spent = spend.sums_by(turn.connection, turn.policy, days.all, "segment", "ai", "day")
     sums: dict[str, Decimal] = defaultdict(Decimal)
     by_day: dict[date, Decimal] = defaultdict(Decimal)
@@ -43,25 +46,23 @@ def finance(turn: Turn, _actor: Actor) -> Message:
     for (segment, is_ai, day), amount in spent.items():
         sums[segment] += amount
         by_day[day] += amount
-        if is_ai:
+        if is_ai and whole_days is not None and whole_days.first <= day <= whole_days.last:
             ai[segment] += amount
             ai_by_day[day] += amount
-    earned, without = unit_costs.earned_by(
-        turn.connection, turn.policy, REVENUE, days.all, "segment"
-    )
+    earned, without = _earned(turn, whole_days)
     for segment in earned:
         sums[segment] += 0  # it earns, although nothing was spent on it
     whole = whole_of(sums, currency, nothing=unnamed("segment"))
     title = f"Finance: {money(whole.total, currency)} in {words.days(days.all.days)}"
     blocks: list[Block] = [
         Heading(text=title),
-        *_against_revenue(turn, days, ai, earned),
+        *_against_revenue(turn, days, whole_days, ai, earned),
         *_left_out(without),
         parts_table("Segment", whole, *_segments(whole, ai, earned)),
         *_caution(ai, earned),
         made_of(*_commands(whole, days), note=growing_line(days)),
         *(
-            _course(turn, days, ai_by_day)
+            _course(turn, days, whole_days, ai_by_day)
             or spend_band("Spend of the company", by_day, days, currency)
         ),
         *_what_changed(turn, days),
@@ -81,7 +82,7 @@ def _commands(whole: Whole, days: Days) -> list[str]:
 def _segments(
     whole: Whole, ai: Mapping[str, Decimal], earned: Mapping[str, Decimal]
 ) -> tuple[dict[str, tuple[str, str]], tuple[str, str], tuple[str, str]] | tuple[()]:
-    """Revenue of each part in the same days, which adds up as shown; a margin only where a part has both."""
+    """Revenue of each part, which adds up as shown; a margin only where a part has both."""
     if not any(earned.values()):
         return ()
     names = [name for name, _ in whole.parts]
@@ -104,16 +105,21 @@ def _segments(
 
 
 def _against_revenue(
-    turn: Turn, days: Days, ai: Mapping[str, Decimal], earned: Mapping[str, Decimal]
+    turn: Turn,
+    days: Days,
+    whole_days: Period | None,
+    ai: Mapping[str, Decimal],
+    earned: Mapping[str, Decimal],
 ) -> list[Block]:
     """AI spend against revenue; how both changed is said of complete days and as many before."""
     got, spent = sum(earned.values(), Decimal(0)), sum(ai.values(), Decimal(0))
-    if got <= 0:
+    if whole_days is None or got <= 0:
         return []
     parts = (("AI spend", spent), ("Margin after AI", got - spent))
     cost, left, revenue = Whole(parts, turn.policy.workspace.currency).said()
     if days.whole is not None and days.before is not None:
-        revenue += f", {change(*(_earned(turn, p) for p in (days.whole, days.before)))}"
+        got_in = [sum(_earned(turn, p)[0].values(), Decimal(0)) for p in (days.whole, days.before)]
+        revenue += f", {change(*got_in)}"
         cost += f", {change(*(_ai_spend(turn, p) for p in (days.whole, days.before)))}"
     facts = (
         ("Revenue", revenue),
@@ -122,8 +128,8 @@ def _against_revenue(
         ("AI spend of revenue", share(spent, got)),
     )
     said = (
-        f"Revenue is the metric {REVENUE}; margins are revenue less AI spend. Changes compare complete days with "
-        "as many before."
+        f"Revenue is the metric {REVENUE}; margins are revenue less AI spend. All three are of complete days "
+        f"only: {span(whole_days, turn.today)}. Changes compare complete days with as many before."
     )
     return [
         Facts(facts=tuple(Fact(label=n, value=text(v)) for n, v in facts)),
@@ -161,9 +167,11 @@ def _what_changed(turn: Turn, days: Days) -> list[Block]:
     return [*chart, made_of(typed("why", days.all), typed("top teams", days.all))]
 
 
-def _earned(turn: Turn, period: Period) -> Decimal:
-    found, _ = unit_costs.earned_by(turn.connection, turn.policy, REVENUE, period, "segment")
-    return sum(found.values(), Decimal(0))
+def _earned(turn: Turn, period: Period | None) -> tuple[dict[str, Decimal], tuple[str, ...]]:
+    """Revenue by segment, and the units without a rate."""
+    if period is None:
+        return {}, ()
+    return unit_costs.earned_by(turn.connection, turn.policy, REVENUE, period, "segment")
 
 
 def _ai_spend(turn: Turn, period: Period) -> Decimal:
@@ -171,11 +179,13 @@ def _ai_spend(turn: Turn, period: Period) -> Decimal:
     return sum((amount for (is_ai,), amount in found.items() if is_ai), Decimal(0))
 
 
-def _course(turn: Turn, days: Days, spent: Mapping[date, Decimal]) -> list[Block]:
+def _course(
+    turn: Turn, days: Days, whole_days: Period | None, spent: Mapping[date, Decimal]
+) -> list[Block]:
     """Revenue and AI spend by day on one scale; nothing while no revenue is known."""
-    if days.whole is None:
+    if whole_days is None:
         return []
-    earned = dashboards.earned_by_day(turn.connection, turn.policy, REVENUE, days.whole)
+    earned = dashboards.earned_by_day(turn.connection, turn.policy, REVENUE, whole_days)
     got = sum(earned.values(), Decimal(0))
     if got <= 0:
         return []

@@ -87,7 +87,7 @@ def product(turn: Turn, _actor: Actor) -> Message:
     blocks: list[Block] = [
         Heading(text=title),
         table,
-        made_of(*_commands(whole, so_far), note=growing_line(days)),
+        made_of(*_commands(whole, so_far, turn.today), note=growing_line(days)),
         *([] if ahead is None else [*_jumps(turn, ahead), *_chart(ahead, currency)]),
         *_by_day(turn, days, currency),
         *price_tables(turn, days, "feature"),
@@ -96,15 +96,16 @@ def product(turn: Turn, _actor: Actor) -> Message:
     return Message(summary=title, blocks=tuple(blocks))
 
 
-def _commands(whole: Whole, so_far: Period) -> list[str]:
-    """What shows the sum, and the first row with where it ends."""
+def _commands(whole: Whole, so_far: Period, today: date) -> list[str]:
+    """What shows the sum, and the first row with where it ends; forecasts are of the month of today only."""
     first = next((name for name, _ in whole.parts), NO_NAME)
     if first == NO_NAME:
         return [typed(so_far)]
+    of_today = so_far.first == months(today, 1).first
     return [
         typed(so_far),
         typed("feature", first, so_far),
-        typed("forecast feature", first),
+        *([typed("forecast feature", first)] if of_today else []),
     ]
 
 

@@ -136,6 +136,23 @@ def test_a_sum_has_the_days_that_its_change_leaves_out(desk: Desk) -> None:
     assert said in lines(message)
 
 
+@pytest.mark.parametrize(
+    ("last", "days", "said"),
+    [
+        (date(2026, 11, 13), 70, "$50.00 (20 days to Thu 12 Nov)"),
+        (YESTERDAY, 10, "$50.00 (9 days to Sat 21 Nov)"),
+    ],
+)
+def test_a_day_costs_what_it_costs_on_the_days_that_the_bill_has_whole(
+    sqlite: Database, clock: Clock, last: date, days: int, said: str
+) -> None:
+    """``/spend team`` said less than $35 a day of what costs $50 a day and is billed to ten days ago."""
+    desk = Desk(sqlite, made(), clock)
+    desk.daily(50, last=last, days=days, team="search")
+    assert facts(desk.ask("team search"))["A day"] == said
+    assert "A day" not in facts(desk.ask(f"team search since {last}")), "none of it is complete"
+
+
 def test_days_before_the_bill_are_not_known_rather_than_without_spend(
     sqlite: Database, clock: Clock
 ) -> None:

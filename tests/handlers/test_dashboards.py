@@ -416,7 +416,17 @@ def test_usage_that_hardly_varies_says_nothing_of_more(desk: Desk) -> None:
 def test_the_month_is_that_of_yesterday(desk: Desk, clock: Clock) -> None:
     desk.daily(100, feature="find")
     clock.now = datetime(2026, 12, 1, 9, tzinfo=UTC)
-    assert desk.show(product).summary.startswith("Product: $2,200 in November so far")
+    shown = desk.show(product)
+    assert shown.summary.startswith("Product: $2,200 in November so far")
+    november = "2026-11-01 to 2026-11-30"
+    # no forecast: it would be of December
+    assert {*named(shown.blocks, "Its parts: ")} == {
+        f"/spend {november}",
+        f"/spend feature find {november}",
+    }
+    clock.now += timedelta(days=1)
+    desk.daily(100, last=date(2026, 12, 1), days=1, feature="find")
+    assert "/spend forecast feature find" in named(desk.show(product).blocks, "Its parts: ")
 
 
 def test_a_segment_s_unit_costs_what_the_features_cost_that_make_it(desk: Desk) -> None:
@@ -441,10 +451,10 @@ def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
     desk.measure("outputs", 10, segment="big")
     shown = desk.show(finance)
     segments = rows(tables(shown)[0])
-    assert segments["big"] == ("$4,380", "$12,000", "76 %")
-    assert segments["small"] == ("$0", "$3,251", "–")
+    assert segments["big"] == ("$4,380", "$11,600", "75 %")
+    assert segments["small"] == ("$0", "$3,143", "–")
     assert segments["no segment"] == ("$580", "–", "–")
-    assert segments["All"] == ("$4,960", "$15,251", "77 %")
+    assert segments["All"] == ("$4,960", "$14,743", "76 %")
     assert "CHF is left out" in words(shown)
     (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
     got, cost = chart.panels
@@ -453,10 +463,10 @@ def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
     assert "Revenue $508 a day, no change; AI spend $120 a day, no change." in chart.alt
     assert "17 % of AI spend has no segment" in words(shown)
     said = facts(shown)
-    assert said["Revenue"] == "$15,251, no change"
-    assert said["AI spend"] == "$3,510, no change"
-    assert said["Margin after AI"] == "$11,741 (77 %)"
-    assert said["AI spend of revenue"] == "23 %"
+    assert said["Revenue"] == "$14,743, no change"
+    assert said["AI spend"] == "$3,480, no change"
+    assert said["Margin after AI"] == "$11,263 (76 %)"
+    assert said["AI spend of revenue"] == "24 %"
     accrued = next(t for t in tables(shown) if t.header[-1] == "To accrue")
     assert accrued.rows == (
         ("main, Sun 22 Nov", "$170", "$30", "$140"),
@@ -465,11 +475,45 @@ def test_finance_sees_margin_and_what_is_not_billed_yet(desk: Desk) -> None:
     assert "To accrue: $140 that" in words(shown)
 
 
+@pytest.mark.parametrize(
+    ("last", "days", "which", "revenue"),
+    [
+        (date(2026, 11, 13), 70, "20 days to Thu 12 Nov", "$2,000"),  # billed to ten days ago
+        (YESTERDAY, 10, "9 days to Sat 21 Nov", "$900"),  # the bill begins ten days ago
+    ],
+)
+def test_margins_set_ai_spend_against_the_revenue_of_the_same_days(
+    desk: Desk, last: date, days: int, which: str, revenue: str
+) -> None:
+    """$50 a day of AI against $100 a day of revenue was a margin of 70 % while ten days were not billed."""
+    desk.daily(50, last=last, days=days, segment="big", is_ai=True)
+    desk.measure("revenue", 100, segment="big", unit="USD")
+    shown = desk.show(finance)
+    said = facts(shown)
+    assert said["AI spend of revenue"] == "50 %"
+    assert said["Margin after AI"].endswith("(50 %)")
+    assert said["Revenue"].startswith(revenue)
+    for name in ("big", "All"):
+        assert rows(tables(shown)[0])[name][1:] == (revenue, "50 %")
+    assert f"All three are of complete days only: {which}." in words(shown)
+    (chart,) = (b for b in shown.blocks if isinstance(b, Multiples))
+    assert [{v for v in p.values if v} for p in chart.panels] == [{100.0}, {50.0}]
+    assert len({tuple(bool(v) for v in p.values) for p in chart.panels}) == 1, "the same days"
+
+
+def test_without_a_complete_day_there_is_no_margin(desk: Desk) -> None:
+    desk.daily(50, days=1, segment="big", is_ai=True)
+    desk.measure("revenue", 100, segment="big", unit="USD")
+    shown = desk.show(finance)
+    assert "Margin" not in words(shown)
+    assert rows(tables(shown)[0])["All"] == ("$50.00", "100 %")
+
+
 def test_the_revenue_of_segments_adds_up_as_shown(desk: Desk) -> None:
     """Ten segments earn $100.40 each: rounded, they were $4 less than their sum, and the smaller ones had none."""
     for n in range(10):
         desk.daily(2 + n / 10, days=30, segment=f"s{n}", is_ai=True)
-        desk.measure("revenue", 100.4 / 30, days=30, segment=f"s{n}", unit="USD")
+        desk.measure("revenue", 100.4 / 29, days=30, segment=f"s{n}", unit="USD")
     *parts, whole = tables(desk.show(finance))[0].rows
     assert [row[0] for row in parts][-1] == "2 smaller ones"
     assert whole[:3] == ("All", "$735", "$1,004")
