@@ -154,6 +154,10 @@ class People:
         """Ends what is being asked; waits for what is being kept."""
         await self._seen.close()
         await self._groups.close()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Waits for what is being kept of people."""
         await asyncio.gather(*self._writing, return_exceptions=True)
 
     # --- how --------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ class Turns:
             async with asyncio.timeout(_SETTLE):
                 while self._tasks:
                     await asyncio.wait(list(self._tasks))
+                await self._surface.people.settle()
 
     async def close(self) -> None:
         """Ends what is still being answered."""
