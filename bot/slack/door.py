@@ -114,6 +114,7 @@ class Door:
         """Waits for private answers and home tabs that are still on their way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._private.settle()
+        await self._surface.settle()
 
     # --- HTTP -------------------------------------------------------------------------------------
 

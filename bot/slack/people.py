@@ -126,6 +126,10 @@ class People:
         """Waits for what is being kept; ends what is being asked."""
         await self._seen.close()
         await self._groups.close()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Waits for what is being kept of people."""
         await asyncio.gather(*self._writing, return_exceptions=True)
 
     def _actor(self, user_id: str, name: str, person: str, standing: Standing) -> Actor:

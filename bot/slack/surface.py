@@ -125,6 +125,11 @@ class SlackSurface:
         elif not self._own.tenant:
             self._signed_in(self._own, await self._own.calls.read("auth.test"))
 
+    async def settle(self) -> None:
+        """Waits for what is being kept of people."""
+        for workspace in self._all():
+            await workspace.people.settle()
+
     async def close(self) -> None:
         """Ends all connections."""
         for workspace in self._all():
