@@ -1,7 +1,6 @@
 """Patches of the policy's file: one value changes, everything else stays, and git takes them."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from guardrails.retro.changes import Change
 from guardrails.retro.changes import Path as Where
 from guardrails.retro.patch import NoPatch, diff, patched, written
+from tests.patch_tools import TOOLS
 
 ROOT = Path(__file__).parents[2]
 APP = (ROOT / "app.yaml").read_text(encoding="utf-8")
@@ -92,9 +92,10 @@ def test_one_value_changes_and_git_takes_it(
     assert file.read_bytes().decode() == after
 
 
-def test_the_demos_policy_takes_each_change_and_patch_does_too(tmp_path: Path) -> None:
-    if shutil.which("patch") is None:
-        pytest.skip("there is no patch here")
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_demos_policy_takes_each_change_and_its_patch(
+    tmp_path: Path, tool: tuple[str, ...]
+) -> None:
     found = [
         (("detection", "band"), 3.5, 4.4),
         (("ladder", "rungs", 0, "percent"), 10, 13),
@@ -106,7 +107,7 @@ def test_the_demos_policy_takes_each_change_and_patch_does_too(tmp_path: Path) -
     for path, old, new in found:
         text = change(text, path, old, new)
     (tmp_path / "app.yaml").write_text(APP, encoding="utf-8")
-    done = _run(["patch", "-p1", "--fuzz=0"], tmp_path, diff(APP, text, "app.yaml"))
+    done = _run([*tool], tmp_path, diff(APP, text, "app.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "app.yaml").read_text(encoding="utf-8") == text
     assert sum(line.lstrip().startswith("#") for line in text.split("\n")) >= APP.count("\n#")

@@ -1,7 +1,6 @@
 """What the retrospective proposes: one value changes, git takes it, the replay says what it would have done."""
 
 import os
-import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +20,7 @@ from storage.database import Database
 from storage.policy_file import load_policy, parse_policy
 from tests.conftest import Clock
 from tests.handlers.retrospecting import AFTER, Past, loaded_from, text_of
+from tests.patch_tools import TOOLS
 
 POLICY = loaded_from(text_of())
 
@@ -52,13 +52,11 @@ def test_the_patch_changes_what_is_proposed_and_git_takes_it(there: Past, tmp_pa
             assert any(key.startswith(section) for key in keys), section
 
 
-@pytest.mark.parametrize("tool", [("git", "apply", "-"), ("patch", "-p1", "--fuzz=0")])
+@pytest.mark.parametrize("tool", TOOLS)
 def test_each_patch_in_a_message_applies_as_it_is_shown(
     there: Past, tmp_path: Path, tool: tuple[str, ...]
 ) -> None:
     """Without its first characters and its place in the file it was to be typed anew."""
-    if shutil.which(tool[0]) is None:
-        pytest.skip(f"there is no {tool[0]} here")
     there.busy()
     made = there.made()
     shown = [
